@@ -1,0 +1,343 @@
+"""What both estimators share: parameters become a loss, a rule and a state, and a state
+becomes attributes.
+
+The only file that imports scikit-learn's private helpers.
+"""
+
+import warnings
+from abc import ABC, abstractmethod
+from contextlib import contextmanager
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.callback import CallbackSupportMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from ._callbacks import Watch
+from ._state import clock, copy_state, field, new_state
+from ._training import Problem, train
+from ._validation import check_rows, check_target, check_weights, take_rows
+from .engines import serial
+from .kernels.rules import RULES
+
+__all__ = ["BaseAdagrad", "StrOptions", "_fit_context"]
+
+# Numbers stay this far below the largest of their dtype: as many rows may add their share.
+_ROWS = 2.0**40
+
+
+def loss_options(registry):
+    """What ``loss=`` accepts: a name from ``registry``, or an object with a loss's methods."""
+    return [StrOptions(set(registry)), HasMethods(["value", "gradient"])]
+
+
+class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
+    """Parameters, training and fitted attributes of both estimators."""
+
+    _parameter_constraints = {
+        "lr": [Interval(Real, 0, None, closed="left")],
+        "eps": [Interval(Real, 0, None, closed="left")],
+        "lr_decay": [Interval(Real, 0, None, closed="left")],
+        "initial_accumulator_value": [Interval(Real, 0, None, closed="left")],
+        "rule": [StrOptions(set(RULES))],
+        "fit_intercept": ["boolean"],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left"), None],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    # --- what a kind of target decides ----------------------------------------------------
+
+    _losses: dict  # the losses that have a name
+
+    @abstractmethod
+    def _begin_fit(self, y, weights, warm):
+        """The fitted attributes that ``y`` decides."""
+
+    @abstractmethod
+    def _begin_partial_fit(self, **begin):
+        """The same for a stream, of which ``y`` is only the beginning."""
+
+    @abstractmethod
+    def _n_heads(self, fitted):
+        """How many models ``fitted`` asks for."""
+
+    @abstractmethod
+    def _targets(self, y, fitted):
+        """One array of targets for every head."""
+
+    def _weigh(self, y, weights, fitted):
+        """The weights of the rows in ``fit``."""
+        return weights
+
+    def _weigh_in_passing(self, y, weights, fitted):
+        """The weights of the rows in ``partial_fit``, and what to remember for the next call."""
+        return weights, {}
+
+    @abstractmethod
+    def _splitter(self):
+        """The scikit-learn splitter that sets rows aside for early stopping."""
+
+    # --- parameters -----------------------------------------------------------------------
+
+    def _loss(self):
+        """The loss as a named tuple whose numbers are floats: one compilation serves them all."""
+        if isinstance(self.loss, str):
+            return self._losses[self.loss]()
+        if not isinstance(self.loss, tuple):
+            raise TypeError(
+                f"loss={self.loss!r} must be an instance of a typing.NamedTuple class: the compiler "
+                "tells losses apart by their class and reads their fields at run time."
+            )
+        numbers = (float(each) if isinstance(each, Real) else each for each in self.loss)
+        return type(self.loss)(*numbers)
+
+    def _rule(self, dtype):
+        """The rule with ``self``'s hyper-parameters, for weights of ``dtype``."""
+        finfo = np.finfo(dtype)
+        for name in ("lr", "eps", "initial_accumulator_value"):
+            if getattr(self, name) > finfo.max / _ROWS:
+                raise ValueError(
+                    f"{name}={getattr(self, name):g} is out of range: with {finfo.dtype} data it may be "
+                    f"at most {finfo.max / _ROWS:.0e}."
+                )
+        return RULES[self.rule](
+            lr=float(self.lr),
+            # Too small to change any step, but it makes 0 / 0 a step of 0.
+            eps=max(float(self.eps), float(finfo.smallest_subnormal) ** 0.45),
+            lr_decay=float(self.lr_decay),
+            initial_accumulator_value=float(self.initial_accumulator_value),
+        )
+
+    # --- training -------------------------------------------------------------------------
+
+    def _fit(self, X, y, sample_weight, X_val, y_val, sample_weight_val):
+        with _as_before_on_error(self):
+            warm = self.warm_start and self.__sklearn_is_fitted__()
+            rows, n_features, peak = check_rows(
+                self, X, reset=not warm, dtype=self._dtype if warm else None
+            )
+            n_rows, dtype = len(rows.indptr) - 1, rows.values.dtype
+            y_seen = check_target(self, y, n_rows)
+            weights = check_weights(sample_weight, n_rows)
+            if not weights.any():
+                raise ValueError(
+                    "All entries of sample_weight are zero: there is no row to learn from."
+                )
+            fitted = self._begin_fit(y_seen, weights, warm)
+            weights = self._weigh(y_seen, weights, fitted)
+            problem = Problem(rows, self._targets(y_seen, fitted), weights, peak)
+            order, validation = self._set_aside(
+                problem, y_seen, fitted, X_val, y_val, sample_weight_val
+            )
+            if warm:
+                heads = tuple(copy_state(state) for state in self._heads)
+            else:
+                rule = self._rule(dtype)
+                heads = tuple(
+                    new_state(rule, n_features, dtype) for _ in range(self._n_heads(fitted))
+                )
+            outcome = self._train(
+                problem, order, validation, heads, Watch(self, X, y, sample_weight, fitted)
+            )
+        if not outcome.converged:
+            warnings.warn(
+                f"Training stopped at max_iter={self.max_iter} epochs while the loss still improved by "
+                f"more than tol={self.tol:g}. Raise max_iter or lr, or set tol=None to train for a fixed "
+                "number of epochs.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        fitted |= {
+            "_heads": outcome.heads,
+            "n_iter_": len(outcome.loss_curve),
+            "loss_curve_": outcome.loss_curve,
+        }
+        if validation is not None:
+            fitted |= {
+                "validation_loss_curve_": outcome.validation_loss_curve,
+                "best_n_iter_": outcome.best_epoch,
+            }
+        vars(self).update(fitted)
+        return self
+
+    def _set_aside(self, problem, y, fitted, X_val, y_val, sample_weight_val):
+        """The rows to learn, and the problem that judges an epoch, if any."""
+        everything = np.arange(len(problem.weights))
+        given = [name for name, each in (("X_val", X_val), ("y_val", y_val)) if each is not None]
+        if not given and sample_weight_val is None:
+            if not self.early_stopping:
+                return everything, None
+            usable = everything[problem.weights > 0]
+            try:
+                learnt, judged = next(self._splitter().split(usable, y[usable]))
+            except ValueError as error:
+                raise ValueError(
+                    f"early_stopping=True cannot set validation_fraction={self.validation_fraction:g} of "
+                    f"{len(usable)} rows aside: {error}"
+                ) from error
+            return usable[learnt], _take(problem, usable[judged], self.n_features_in_)
+        if len(given) < 2:
+            raise ValueError("X_val and y_val must be given together.")
+        if not self.early_stopping:
+            raise ValueError(
+                "X_val and y_val are used for early stopping only: set early_stopping=True."
+            )
+        rows, _, peak = check_rows(self, X_val, reset=False, dtype=problem.rows.values.dtype)
+        n_rows = len(rows.indptr) - 1
+        y_val = check_target(self, y_val, n_rows)
+        weights = check_weights(sample_weight_val, n_rows, "sample_weight_val")
+        if not weights.any():
+            raise ValueError(
+                "All entries of sample_weight_val are zero: there is no row to judge by."
+            )
+        targets = self._targets(y_val, fitted)
+        return everything, Problem(rows, targets, self._weigh(y_val, weights, fitted), peak)
+
+    def _train(self, problem, order, validation, heads, watch):
+        """Run the epochs."""
+        loss, rule = self._loss(), self._rule(problem.rows.values.dtype)
+
+        def evaluate(problem, heads):
+            return serial.mean_loss(
+                problem.rows, problem.targets, problem.weights, loss, rule, heads
+            )
+
+        return train(
+            self._learn, evaluate, problem, order, validation, heads, watch,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            n_iter_no_change=self.n_iter_no_change,
+            random_state=check_random_state(self.random_state) if self.shuffle else None,
+        )  # fmt: skip
+
+    def _partial_fit(self, X, y, sample_weight, **begin):
+        """Learn the rows once, in order."""
+        with _as_before_on_error(self):
+            first = not self.__sklearn_is_fitted__()
+            rows, n_features, peak = check_rows(
+                self, X, reset=first, dtype=None if first else self._dtype
+            )
+            n_rows, dtype = len(rows.indptr) - 1, rows.values.dtype
+            y = check_target(self, y, n_rows)
+            weights = check_weights(sample_weight, n_rows)
+            fitted = self._begin_partial_fit(**begin)
+            weights, counts = self._weigh_in_passing(y, weights, fitted)
+            problem = Problem(rows, self._targets(y, fitted), weights, peak)
+            if first:
+                rule = self._rule(dtype)
+                heads = tuple(
+                    new_state(rule, n_features, dtype) for _ in range(self._n_heads(fitted))
+                )
+            else:
+                heads = self._heads
+            self._learn(problem, np.arange(n_rows), heads)
+        vars(self).update(fitted | counts, _heads=heads)
+        return self
+
+    def _learn(self, problem, order, heads):
+        """One pass, or FloatingPointError at the row where numbers gave out."""
+        dtype = problem.rows.values.dtype
+        rule, top = self._rule(dtype), float(np.finfo(dtype).max)
+        # Squared gradients of _ROWS rows must fit, and so must one times lr.
+        limit = min((top / _ROWS) ** 0.5, top / (2 * max(rule.lr, 1.0))) / max(problem.peak, 1.0)
+        row = serial.learn(
+            problem.rows, order, problem.targets, problem.weights, self._loss(), rule, heads,
+            fit_intercept=bool(self.fit_intercept), limit=limit,
+        )  # fmt: skip
+        if row is not None:
+            raise FloatingPointError(self._divergence(problem, int(row)))
+
+    def _divergence(self, problem, row):
+        """What went wrong at ``row``, and what would have gone right."""
+        rows = problem.rows
+        values = np.abs(rows.values[rows.indptr[row] : rows.indptr[row + 1]].astype(np.float64))
+        said = f"Training diverged: the score or the gradient of row {row} is out of range for {rows.values.dtype}."
+        if values.max(initial=0.0) > 1e6:
+            return (
+                f"{said} That row has a value of {values.max():.2g}: scale the features, for instance with "
+                "sklearn.preprocessing.MaxAbsScaler."
+            )
+        # A row moves each of its weights by at most lr, and so its own score by at most
+        # lr times the sum of its magnitudes: that should not exceed what is to be predicted.
+        aim = max(float(np.abs(target).max()) for target in problem.targets)
+        safe = aim / (values.sum() + 1.0)
+        return f"{said} lr={self.lr:g} is too large: at most {safe:.2g} is safe with such rows. Or scale y."
+
+    # --- fitted attributes ----------------------------------------------------------------
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_heads")
+
+    @property
+    def _dtype(self):
+        return self._heads[0].cells.dtype[0]
+
+    def _read(self, name, part):
+        """Field ``name`` of every record of ``part`` ("cells" or "intercept"), a row per head."""
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError(
+                f"This {type(self).__name__} is not fitted yet: call fit or partial_fit first."
+            )
+        rule = self._rule(self._dtype)
+        return np.stack(
+            [field(rule, getattr(state, part), clock(state), name) for state in self._heads]
+        )
+
+    @property
+    def t_(self):
+        """Number of rows learnt so far; a row of weight zero does not count."""
+        return int(self._read_totals("t")[0])
+
+    @property
+    def progressive_loss_(self):
+        """Weighted mean loss of all rows, each just before it was learnt; nan before the first."""
+        losses, weights = self._read_totals("loss"), self._read_totals("weight")
+        return float(losses.sum() / weights[0]) if weights[0] else float("nan")
+
+    def _read_totals(self, name):
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError(f"This {type(self).__name__} is not fitted yet.")
+        return np.array([state.totals[name][0] for state in self._heads])
+
+    def _scores(self, X):
+        """Scores of shape (n_samples, n_heads)."""
+        check_is_fitted(self)
+        rows, _, _ = check_rows(self, X, reset=False, dtype=self._dtype)
+        return serial.scores(rows, self._rule(self._dtype), self._heads)
+
+
+def _take(problem, chosen, n_features):
+    """The ``chosen`` rows of a problem."""
+    targets = tuple(target[chosen] for target in problem.targets)
+    rows = take_rows(problem.rows, chosen, n_features)
+    return Problem(rows, targets, problem.weights[chosen], problem.peak)
+
+
+@contextmanager
+def _as_before_on_error(estimator):
+    """Undo what input validation noted on ``estimator`` if the call fails after all."""
+    names = ("n_features_in_", "feature_names_in_")
+    before = {name: vars(estimator)[name] for name in names if name in vars(estimator)}
+    try:
+        yield
+    except BaseException:
+        for name in names:
+            vars(estimator).pop(name, None)
+        vars(estimator).update(before)
+        raise

@@ -1,0 +1,34 @@
+"""The state of a head: three NumPy arrays that hold all it remembers."""
+
+import numpy as np
+
+from .kernels.learn import State
+
+_TOTALS = np.dtype([("t", np.int64), ("loss", np.float64), ("weight", np.float64)], align=True)
+
+
+def new_state(rule, n_features, dtype):
+    """The state of a head that has seen nothing."""
+    record = np.dtype([(name, dtype) for name in rule.Record._fields], align=True)
+    start = tuple(rule.start())
+    cells, intercept = (
+        np.full(size, np.array(start, record)) if any(start) else np.zeros(size, record)
+        for size in (n_features, 1)
+    )
+    return State(cells, intercept, np.zeros(1, _TOTALS))
+
+
+def copy_state(state):
+    """An independent copy."""
+    return State(*(array.copy() for array in state))
+
+
+def clock(state):
+    """How many rows were learnt."""
+    return int(state.totals["t"][0])
+
+
+def field(rule, cells, t, name):
+    """What ``rule`` calls ``name`` of every record, ``"weight"`` being settled to row ``t``."""
+    record = rule.Record(*(cells[each] for each in cells.dtype.names))
+    return np.array(rule.weight(record, t) if name == "weight" else getattr(record, name))

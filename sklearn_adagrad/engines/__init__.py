@@ -1,0 +1,1 @@
+"""Where the loops run. One engine so far: this thread."""

@@ -1,0 +1,75 @@
+"""How the kernels are compiled, and how they reach the methods of a loss or a rule.
+
+1. A loss or a rule is a ``NamedTuple`` with plain Python methods. Its class selects the
+   machine code; its fields stay run-time values, so no hyper-parameter ever recompiles.
+2. Compiled code is kept on disk. numba watches only the file that defines a function,
+   so the digest of all kernel sources is part of each function's name: editing a loss
+   or upgrading the package can never run yesterday's code.
+3. A class that is not part of this package (a user's loss) is compiled in memory only:
+   its source is out of sight, and a stale copy would be a silent error.
+"""
+
+import functools
+import hashlib
+import inspect
+from pathlib import Path
+
+from numba import njit
+from numba.core import config
+from numba.extending import overload
+
+_OPTIONS = {
+    "nogil": True,
+    "error_model": "numpy",  # Python's checks of every division stop vectorisation
+    "_nrt": False,  # kernels allocate nothing: no reference counts either
+    "fastmath": {"contract"},  # fused multiply-add; nothing that reorders a sum
+}
+_PACKAGE = __name__.rpartition(".")[0]
+
+
+def _digest():
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+_DIGEST = _digest()
+
+
+def compiled(function):
+    """Compile ``function`` at its first call and keep the machine code on disk."""
+    if config.DISABLE_JIT:
+        return function
+    function.__qualname__ += f"-{_DIGEST}"
+    try:
+        return njit(cache=True, **_OPTIONS)(function)
+    except RuntimeError:  # neither the package nor the home directory can be written
+        return njit(**_OPTIONS)(function)
+
+
+@functools.cache
+def _in_memory(kernel):
+    return njit(**_OPTIONS)(kernel.py_func)
+
+
+def variant(kernel, *objects):
+    """Return ``kernel``, or its twin without a disk cache where a user's class takes part."""
+    own = all(type(each).__module__.startswith(_PACKAGE) for each in objects)
+    return kernel if own or config.DISABLE_JIT else _in_memory(kernel)
+
+
+def generic(stub):
+    """Make ``stub(obj, ...)`` call ``obj``'s method of that name, compiled or not."""
+    name = stub.__name__
+
+    @functools.wraps(stub)
+    def call(self, *args):
+        return getattr(self, name)(*args)
+
+    def choose(self, *args):
+        return getattr(self.instance_class, name)
+
+    choose.__signature__ = inspect.signature(stub)
+    overload(call)(choose)
+    return call
