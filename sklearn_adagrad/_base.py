@@ -8,6 +8,7 @@ import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from numbers import Integral, Real
+from typing import ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
@@ -18,16 +19,14 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ._callbacks import Watch
+from ._range import check_fits, divergence, largest_slope, least_eps
 from ._state import clock, copy_state, field, new_state
 from ._training import Problem, train
 from ._validation import check_rows, check_target, check_weights, take_rows
 from .engines import serial
 from .kernels.rules import RULES
 
-__all__ = ["BaseAdagrad", "StrOptions", "_fit_context"]
-
-# Numbers stay this far below the largest of their dtype: as many rows may add their share.
-_ROWS = 2.0**40
+__all__ = ["BaseAdagrad", "StrOptions", "_fit_context", "loss_options"]
 
 
 def loss_options(registry):
@@ -38,7 +37,7 @@ def loss_options(registry):
 class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
     """Parameters, training and fitted attributes of both estimators."""
 
-    _parameter_constraints = {
+    _parameter_constraints: ClassVar[dict] = {
         "lr": [Interval(Real, 0, None, closed="left")],
         "eps": [Interval(Real, 0, None, closed="left")],
         "lr_decay": [Interval(Real, 0, None, closed="left")],
@@ -63,7 +62,7 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
 
     # --- what a kind of target decides ----------------------------------------------------
 
-    _losses: dict  # the losses that have a name
+    _losses: ClassVar[dict]  # the losses that have a name
 
     @abstractmethod
     def _begin_fit(self, y, weights, warm):
@@ -101,25 +100,19 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
             return self._losses[self.loss]()
         if not isinstance(self.loss, tuple):
             raise TypeError(
-                f"loss={self.loss!r} must be an instance of a typing.NamedTuple class: the compiler "
-                "tells losses apart by their class and reads their fields at run time."
+                f"loss={self.loss!r} must be an instance of a typing.NamedTuple class: the "
+                "compiler tells losses apart by their class and reads their fields at run time."
             )
         numbers = (float(each) if isinstance(each, Real) else each for each in self.loss)
         return type(self.loss)(*numbers)
 
     def _rule(self, dtype):
         """The rule with ``self``'s hyper-parameters, for weights of ``dtype``."""
-        finfo = np.finfo(dtype)
         for name in ("lr", "eps", "initial_accumulator_value"):
-            if getattr(self, name) > finfo.max / _ROWS:
-                raise ValueError(
-                    f"{name}={getattr(self, name):g} is out of range: with {finfo.dtype} data it may be "
-                    f"at most {finfo.max / _ROWS:.0e}."
-                )
+            check_fits(name, getattr(self, name), dtype)
         return RULES[self.rule](
             lr=float(self.lr),
-            # Too small to change any step, but it makes 0 / 0 a step of 0.
-            eps=max(float(self.eps), float(finfo.smallest_subnormal) ** 0.45),
+            eps=max(float(self.eps), least_eps(dtype)),
             lr_decay=float(self.lr_decay),
             initial_accumulator_value=float(self.initial_accumulator_value),
         )
@@ -157,9 +150,9 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
             )
         if not outcome.converged:
             warnings.warn(
-                f"Training stopped at max_iter={self.max_iter} epochs while the loss still improved by "
-                f"more than tol={self.tol:g}. Raise max_iter or lr, or set tol=None to train for a fixed "
-                "number of epochs.",
+                f"Training stopped at max_iter={self.max_iter} epochs while the loss still "
+                f"improved by more than tol={self.tol:g}. Raise max_iter or lr, or set tol=None "
+                "to train for a fixed number of epochs.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
@@ -188,8 +181,8 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
                 learnt, judged = next(self._splitter().split(usable, y[usable]))
             except ValueError as error:
                 raise ValueError(
-                    f"early_stopping=True cannot set validation_fraction={self.validation_fraction:g} of "
-                    f"{len(usable)} rows aside: {error}"
+                    "early_stopping=True cannot set aside validation_fraction="
+                    f"{self.validation_fraction:g} of {len(usable)} rows: {error}"
                 ) from error
             return usable[learnt], _take(problem, usable[judged], self.n_features_in_)
         if len(given) < 2:
@@ -253,31 +246,20 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
     def _learn(self, problem, order, heads):
         """One pass, or FloatingPointError at the row where numbers gave out."""
         dtype = problem.rows.values.dtype
-        rule, top = self._rule(dtype), float(np.finfo(dtype).max)
-        # Squared gradients of _ROWS rows must fit, and so must one times lr.
-        limit = min((top / _ROWS) ** 0.5, top / (2 * max(rule.lr, 1.0))) / max(problem.peak, 1.0)
+        rule = self._rule(dtype)
         row = serial.learn(
-            problem.rows, order, problem.targets, problem.weights, self._loss(), rule, heads,
-            fit_intercept=bool(self.fit_intercept), limit=limit,
-        )  # fmt: skip
+            problem.rows,
+            order,
+            problem.targets,
+            problem.weights,
+            self._loss(),
+            rule,
+            heads,
+            fit_intercept=bool(self.fit_intercept),
+            limit=largest_slope(dtype, rule.lr, problem.peak),
+        )
         if row is not None:
-            raise FloatingPointError(self._divergence(problem, int(row)))
-
-    def _divergence(self, problem, row):
-        """What went wrong at ``row``, and what would have gone right."""
-        rows = problem.rows
-        values = np.abs(rows.values[rows.indptr[row] : rows.indptr[row + 1]].astype(np.float64))
-        said = f"Training diverged: the score or the gradient of row {row} is out of range for {rows.values.dtype}."
-        if values.max(initial=0.0) > 1e6:
-            return (
-                f"{said} That row has a value of {values.max():.2g}: scale the features, for instance with "
-                "sklearn.preprocessing.MaxAbsScaler."
-            )
-        # A row moves each of its weights by at most lr, and so its own score by at most
-        # lr times the sum of its magnitudes: that should not exceed what is to be predicted.
-        aim = max(float(np.abs(target).max()) for target in problem.targets)
-        safe = aim / (values.sum() + 1.0)
-        return f"{said} lr={self.lr:g} is too large: at most {safe:.2g} is safe with such rows. Or scale y."
+            raise divergence(problem, row, rule.lr)
 
     # --- fitted attributes ----------------------------------------------------------------
 
@@ -300,12 +282,12 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
         )
 
     @property
-    def t_(self):
+    def t_(self) -> int:
         """Number of rows learnt so far; a row of weight zero does not count."""
         return int(self._read_totals("t")[0])
 
     @property
-    def progressive_loss_(self):
+    def progressive_loss_(self) -> float:
         """Weighted mean loss of all rows, each just before it was learnt; nan before the first."""
         losses, weights = self._read_totals("loss"), self._read_totals("weight")
         return float(losses.sum() / weights[0]) if weights[0] else float("nan")

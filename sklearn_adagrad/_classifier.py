@@ -1,6 +1,9 @@
 """The classifier: the only place that knows labels."""
 
+from typing import ClassVar, Self
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.utils.metaestimators import available_if
@@ -8,6 +11,14 @@ from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import BaseAdagrad, StrOptions, _fit_context, loss_options
+from ._labels import (
+    balanced_factors,
+    balanced_in_passing,
+    check_classes,
+    class_factors,
+    encode,
+)
+from ._types import Loss, MatrixLike
 from .kernels.losses import CLASSIFICATION
 
 
@@ -16,42 +27,178 @@ def _has_probabilities(self):
         return True
     named = [name for name, loss in CLASSIFICATION.items() if hasattr(loss, "probability")]
     raise AttributeError(
-        f"Probabilities are not available with loss={self.loss!r}, only with {' and '.join(map(repr, named))} "
-        "or a loss object with a method probability(score)."
+        f"Probabilities are not available with loss={self.loss!r}, only with "
+        f"{' and '.join(map(repr, named))} or a loss object that has probability(score)."
     )
 
 
 class AdagradClassifier(ClassifierMixin, BaseAdagrad):
-    """TODO."""
+    """Linear classifier with a learning rate for every feature, for sparse rows and streams.
 
-    _parameter_constraints = {
+    Each weight ``w`` has an accumulator ``s`` of its squared gradients. With gradient ``g``, a row
+    does ``s += g ** 2`` and ``w -= lr * g / (sqrt(s) + eps)``: frequent features soon take small
+    steps, rare ones still large steps when they finally occur. Only the features of the row
+    are touched, so a row costs the same in 2**10 and in 2**24 columns.
+
+    ``fit`` makes shuffled epochs until the loss stops improving; ``partial_fit`` learns rows
+    once, in the order given, and it makes no difference to the last bit how a stream is cut
+    into calls. More than two classes are learnt one-versus-rest.
+
+    Parameters
+    ----------
+    loss : str or loss object, default="log_loss"
+        What to minimise; see :ref:`losses`. "log_loss" (logistic regression) and
+        "modified_huber" give probabilities; "hinge" and "squared_hinge" are linear support
+        vector machines; "perceptron" learns from mistakes only. An object with the methods
+        ``value(y, score)`` and ``gradient(y, score)`` may be of your own making: see
+        :ref:`own_loss`.
+    lr : float, default=0.1
+        Learning rate: the size of a feature's very first step, and an upper bound of every
+        later one. The best value is near 0.05 for one-hot rows and near 1 for TF-IDF rows; it
+        is the one parameter that is always worth a search.
+    eps : float, default=1e-10
+        Added to the root of the accumulator, outside the root; the default is PyTorch's. It
+        matters from about 1e-4 upwards, where it holds back features whose gradients are
+        small. 0 is allowed, and 0 / 0 is a step of 0.
+    lr_decay : float, default=0.0
+        Row ``t`` is learnt with ``lr / (1 + (t - 1) * lr_decay)``. The accumulator already
+        makes steps smaller, hence no further decay by default.
+    initial_accumulator_value : float, default=0.0
+        What every accumulator starts from. A small value such as 1e-3 tames the first steps
+        of rare features at a high ``lr``; the default is PyTorch's.
+    rule : {"adagrad"}, default="adagrad"
+        The update rule.
+    fit_intercept : bool, default=True
+        Whether to learn an intercept. It has its own accumulator, like any feature.
+    max_iter : int, default=100
+        The most epochs (passes over the rows) that ``fit`` makes. ``partial_fit`` makes one.
+    tol : float or None, default=1e-3
+        ``fit`` stops when the loss fails to improve by ``tol``; see ``n_iter_no_change``. None
+        trains for ``max_iter`` epochs.
+    n_iter_no_change : int, default=5
+        How many epochs in a row must fail to improve the best loss by ``tol``.
+    shuffle : bool, default=True
+        Whether ``fit`` visits the rows in a new random order in every epoch. ``partial_fit``
+        never shuffles.
+    early_stopping : bool, default=False
+        Whether ``fit`` judges epochs by the loss of rows that it does not learn, and keeps the
+        weights of the best epoch. Those rows are ``X_val`` if given to ``fit``, else a stratified
+        ``validation_fraction`` of ``X``.
+        Keeping the best weights takes a second copy of the state.
+    validation_fraction : float, default=0.1
+        Share of the rows to hold out for early stopping. Not used if ``X_val`` is given.
+    class_weight : dict, "balanced" or None, default=None
+        Multiplies the weights of the rows of each class. "balanced" uses
+        ``n_rows / (n_classes * n_rows_of_the_class)``, counting by ``sample_weight``: in ``fit``
+        over all of ``y``; in ``partial_fit`` over the rows up to and including the one being
+        learnt, so that it also works on a stream.
+    warm_start : bool, default=False
+        Whether ``fit`` continues with the weights, accumulators and clock of the previous call
+        instead of starting anew.
+    random_state : int, RandomState instance or None, default=None
+        Decides the order of the rows in ``fit`` and which of them are held out. An int makes
+        results reproducible to the last bit.
+    verbose : int, default=0
+        Above 0, ``fit`` prints a line after each epoch. For a progress bar, pass
+        :class:`sklearn.callback.ProgressBar` to ``set_callbacks``.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        The weights, float32 if the first input was float32, else float64. One row if there are
+        two classes; positive weights speak for ``classes_[1]``. Reading it copies all weights.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        The intercepts, 0 without ``fit_intercept``.
+    accumulator_ : ndarray of the shape of ``coef_``
+        Sum of the squared gradients of each weight.
+    t_ : int
+        Number of rows learnt so far, over all epochs and calls. A row of weight zero does not
+        count.
+    progressive_loss_ : float
+        Weighted mean loss of all rows so far, each taken just before the row was learnt: an
+        honest estimate of the loss on new rows, free of charge (progressive validation). With
+        several classes, the losses of the one-versus-rest problems are added.
+    n_iter_ : int
+        Number of epochs of the last ``fit``.
+    loss_curve_ : list of float
+        For each epoch of the last ``fit``, the mean loss of its rows, each before it was learnt.
+    validation_loss_curve_ : list of float
+        For each epoch of the last ``fit``, the mean loss of the held-out rows after it. Only with
+        ``early_stopping``.
+    best_n_iter_ : int
+        The epoch, counted from 1, whose weights were kept. Only with ``early_stopping``.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if all names of the first input were strings.
+
+    See Also
+    --------
+    AdagradRegressor : The same for numbers.
+    sklearn.linear_model.SGDClassifier : One learning rate for all features.
+
+    Notes
+    -----
+    CSR input of float32 or float64 is used where it lies, without a copy, if its indices are
+    sorted and distinct and it stores no zeros, as scikit-learn's vectorizers leave it. Other
+    input is converted first. float32 input gives a float32 model of half the size: 8 bytes per
+    feature.
+
+    References
+    ----------
+    Duchi, J., Hazan, E. and Singer, Y. (2011). Adaptive Subgradient Methods for Online
+    Learning and Stochastic Optimization. JMLR 12, 2121-2159; section 1.1, equation 1 and the
+    composite mirror descent update of section 1.1 without a regulariser.
+
+    Blum, A., Kalai, A. and Langford, J. (1999). Beating the hold-out: bounds for k-fold and
+    progressive cross-validation. COLT.
+
+    Examples
+    --------
+    >>> from sklearn.feature_extraction import FeatureHasher
+    >>> from sklearn_adagrad import AdagradClassifier
+    >>> hasher = FeatureHasher(2**20, input_type="string")
+    >>> rows = [["user=ann", "ad=shoes"], ["user=bob", "ad=shoes"], ["user=ann", "ad=tea"]]
+    >>> clicked = [1, 0, 1]
+    >>> model = AdagradClassifier(lr=0.5)
+    >>> for _ in range(10):  # chunks of a stream
+    ...     model = model.partial_fit(hasher.transform(rows), clicked, classes=[0, 1])
+    >>> model.predict(hasher.transform([["user=ann", "ad=hats"], ["user=bob", "ad=hats"]]))
+    array([1, 0])
+    >>> model.t_
+    30
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
         "loss": loss_options(CLASSIFICATION),
         **BaseAdagrad._parameter_constraints,
         "class_weight": [StrOptions({"balanced"}), dict, None],
     }
-    _losses = CLASSIFICATION
+    _losses: ClassVar[dict] = CLASSIFICATION
 
     def __init__(
         self,
-        loss="log_loss",
+        loss: str | Loss = "log_loss",
         *,
-        lr=0.1,
-        eps=1e-10,
-        lr_decay=0.0,
-        initial_accumulator_value=0.0,
-        rule="adagrad",
-        fit_intercept=True,
-        max_iter=100,
-        tol=1e-3,
-        n_iter_no_change=5,
-        shuffle=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        class_weight=None,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-    ):
+        lr: float = 0.1,
+        eps: float = 1e-10,
+        lr_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+        rule: str = "adagrad",
+        fit_intercept: bool = True,
+        max_iter: int = 100,
+        tol: float | None = 1e-3,
+        n_iter_no_change: int = 5,
+        shuffle: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        class_weight: dict | str | None = None,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.loss = loss
         self.lr = lr
         self.eps = eps
@@ -71,11 +218,86 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+    def fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | float | None = None,
+        *,
+        X_val: MatrixLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | float | None = None,
+    ) -> Self:
+        """Train from the beginning, or with ``warm_start`` from where training stood.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows to learn. Finite; float32 and float64 are kept, the rest becomes float64.
+        y : array-like of shape (n_samples,)
+            The labels, of any type that sorts; at least two different ones.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Multiplies the loss of each row. Finite, not negative, not all zero; a row of weight
+            zero is passed over as if it were not there. None is a weight of 1.
+        X_val, y_val, sample_weight_val : default=None
+            Rows to judge epochs by, in the form of ``X``, ``y`` and ``sample_weight``. Only with
+            ``early_stopping=True``.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input or a parameter is not valid; the message names the row or parameter.
+        FloatingPointError
+            If training diverges; the message says what to change. In both cases the estimator
+            is as it was before the call.
+        """
         return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | float | None = None,
+    ) -> Self:
+        """Learn rows once, in the order given, and continue from where learning stood.
+
+        It makes no difference how a stream of rows is cut into calls.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows to learn. Finite. The first call decides the dtype of the model: float32 if
+            ``X`` is float32, else float64; later rows are converted to it.
+        y : array-like of shape (n_samples,)
+            The labels, all of them among ``classes``.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever occur. Required in the first call, and the same or left out
+            in later ones.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Multiplies the loss of each row. Finite, not negative; a row of weight zero is passed
+            over as if it were not there. None is a weight of 1.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input or a parameter is not valid; the message names the row or parameter, and
+            the estimator is as it was before the call.
+        FloatingPointError
+            If a score or gradient leaves the range of numbers; the message names the row, which
+            is not learnt, and says what to change. The rows before it are learnt.
+        """
         return self._partial_fit(X, y, sample_weight, classes=classes)
 
     # --- labels ---------------------------------------------------------------------------
@@ -84,27 +306,29 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         check_classification_targets(y)
         classes = np.unique(y)
         if warm:
-            _encode(y, self.classes_)
+            encode(y, self.classes_)
             classes = self.classes_
-        _check_classes(classes)
-        counts = np.bincount(_encode(y, classes), weights, len(classes))
+        check_classes(classes)
+        counts = np.bincount(encode(y, classes), weights, len(classes))
         return {"classes_": classes, "_class_counts": counts, "_all_counts": counts.sum()}
 
     def _begin_partial_fit(self, classes):
         if self.__sklearn_is_fitted__():
             if classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
                 raise ValueError(
-                    f"classes={classes!r} differs from the classes of the first call, {self.classes_!r}. "
-                    "They cannot change: leave the argument out, or train a new model."
+                    f"classes={classes!r} differs from those of the first call, "
+                    f"{self.classes_!r}. They cannot change: leave the argument out, or train a "
+                    "new model."
                 )
             names = ("classes_", "_class_counts", "_all_counts")
             return {name: getattr(self, name) for name in names}
         if classes is None:
             raise ValueError(
-                "classes must be passed on the first call to partial_fit: all labels that will ever occur."
+                "classes must be passed on the first call to partial_fit: all labels that will "
+                "ever occur."
             )
         classes = unique_labels(classes)
-        _check_classes(classes)
+        check_classes(classes)
         return {"classes_": classes, "_class_counts": np.zeros(len(classes)), "_all_counts": 0.0}
 
     def _n_heads(self, fitted):
@@ -112,39 +336,26 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         return 1 if n_classes == 2 else n_classes
 
     def _targets(self, y, fitted):
-        codes = _encode(y, fitted["classes_"])
+        codes = encode(y, fitted["classes_"])
         positives = range(1, 2) if len(fitted["classes_"]) == 2 else range(len(fitted["classes_"]))
         return tuple(np.where(codes == positive, 1.0, -1.0) for positive in positives)
 
     def _weigh(self, y, weights, fitted):
-        """Weights times class weights; "balanced" goes by the counts of the whole fit."""
         if self.class_weight is None:
             return weights
-        codes, classes = _encode(y, fitted["classes_"]), fitted["classes_"]
         if self.class_weight == "balanced":
-            counts = fitted["_class_counts"]
-            present = np.where(counts > 0, counts, 1.0)
-            return weights * (counts.sum() / (len(classes) * present))[codes]
-        return weights * _factors(self.class_weight, classes)[codes]
+            factors = balanced_factors(fitted["_class_counts"])
+        else:
+            factors = class_factors(self.class_weight, fitted["classes_"])
+        return weights * factors[encode(y, fitted["classes_"])]
 
     def _weigh_in_passing(self, y, weights, fitted):
-        """Weights times class weights; "balanced" goes by the counts up to and with each row."""
         if self.class_weight != "balanced":
             return self._weigh(y, weights, fitted), {}
-        codes, counts = _encode(y, fitted["classes_"]), fitted["_class_counts"]
-        # Sums run on from row to row, so that it does not matter where a chunk ends.
-        by_class = [
-            np.cumsum(np.append(count, np.where(codes == code, weights, 0.0)))
-            for code, count in enumerate(counts)
-        ]
-        everyone = np.cumsum(np.append(fitted["_all_counts"], weights))
-        own = np.stack(by_class)[codes, np.arange(1, len(codes) + 1)]
-        factors = np.divide(everyone[1:], len(counts) * own, out=np.zeros_like(own), where=own > 0)
-        after = {
-            "_class_counts": np.array([each[-1] for each in by_class]),
-            "_all_counts": everyone[-1],
-        }
-        return weights * factors, after
+        factors, counts, total = balanced_in_passing(
+            encode(y, fitted["classes_"]), weights, fitted["_class_counts"], fitted["_all_counts"]
+        )
+        return weights * factors, {"_class_counts": counts, "_all_counts": total}
 
     def _splitter(self):
         return StratifiedShuffleSplit(
@@ -153,17 +364,66 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
 
     # --- prediction -----------------------------------------------------------------------
 
-    def decision_function(self, X):
+    def decision_function(self, X: MatrixLike) -> NDArray:
+        """Scores of the rows: the weighted sums of their features, plus the intercept.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes), float64
+            For two classes, positive speaks for ``classes_[1]``; with ``loss="log_loss"`` they are
+            log-odds. For more, the largest wins.
+        """
         scores = self._scores(X)
         return scores[:, 0] if scores.shape[1] == 1 else scores
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> NDArray:
+        """Labels of the rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            The class of the largest score.
+        """
         scores = self._scores(X)
         best = scores[:, 0] > 0 if scores.shape[1] == 1 else scores.argmax(axis=1)
         return self.classes_[best.astype(np.intp)]
 
     @available_if(_has_probabilities)
-    def predict_proba(self, X):
+    def predict_proba(self, X: MatrixLike) -> NDArray:
+        """Probabilities of the classes; only for losses that have them.
+
+        For more than two classes, those of the one-versus-rest problems, divided by their sum.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes), float64
+            In the order of ``classes_``.
+
+        Raises
+        ------
+        AttributeError
+            If the loss has no probabilities.
+
+        References
+        ----------
+        For ``loss="modified_huber"``: Zadrozny, B. and Elkan, C. (2002). Transforming classifier
+        scores into accurate multiclass probability estimates. KDD; as in scikit-learn.
+        """
         check_is_fitted(self)
         chances = self._loss().probability(self._scores(X))
         if chances.shape[1] == 1:
@@ -173,61 +433,30 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         return np.divide(chances, total, out=equal, where=total > 0)
 
     @available_if(_has_probabilities)
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: MatrixLike) -> NDArray:
+        """Logarithms of ``predict_proba``; only for losses that have probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes), float64
+            In the order of ``classes_``; -inf for a probability of 0.
+        """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
     @property
-    def coef_(self):
+    def coef_(self) -> NDArray:
         return self._read("weight", "cells")
 
     @property
-    def intercept_(self):
+    def intercept_(self) -> NDArray:
         return self._read("weight", "intercept")[:, 0]
 
     @property
-    def accumulator_(self):
+    def accumulator_(self) -> NDArray:
         return self._read("accumulator", "cells")
-
-
-def _encode(y, classes):
-    """The number of each label among ``classes``, which are sorted."""
-    if len(classes) == 2:  # two comparisons beat a search
-        codes = y == classes[1]
-        known = codes | (y == classes[0])
-        codes = np.asarray(codes, np.intp)
-    else:
-        codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-        known = classes[codes] == y
-    if not np.all(known):
-        row = int(np.argmin(known))
-        raise ValueError(
-            f"y[{row}] = {y[row]!r} is not one of the classes {classes!r}. New classes cannot join a "
-            "trained model: name all of them in the first call to partial_fit, or fit a new model."
-        )
-    return codes
-
-
-def _check_classes(classes):
-    if len(classes) < 2:
-        raise ValueError(
-            f"The number of classes has to be greater than one; got {len(classes)} class: {classes!r}."
-        )
-
-
-def _factors(class_weight, classes):
-    """The weight of each class by a dict; 1 where it says nothing."""
-    unknown = set(class_weight) - set(classes.tolist())
-    bad = {
-        label: each for label, each in class_weight.items() if not (np.isfinite(each) and each >= 0)
-    }
-    if unknown or bad:
-        raise ValueError(
-            f"class_weight={class_weight!r}: "
-            + (
-                f"{sorted(map(str, unknown))} are not among the classes {classes!r}."
-                if unknown
-                else f"{bad!r} must be finite and not negative."
-            )
-        )
-    return np.array([float(class_weight.get(label, 1.0)) for label in classes.tolist()])

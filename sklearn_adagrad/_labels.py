@@ -1,0 +1,66 @@
+"""Labels become numbers, and class weights become weights of rows."""
+
+import numpy as np
+
+
+def check_classes(classes):
+    """Refuse fewer than two classes."""
+    if len(classes) < 2:
+        raise ValueError(
+            f"The number of classes has to be greater than one; got {len(classes)} class: "
+            f"{classes!r}."
+        )
+
+
+def encode(y, classes):
+    """The position of each label among the sorted ``classes``."""
+    if len(classes) == 2:  # two comparisons are faster than a search
+        positive = y == classes[1]
+        known = positive | (y == classes[0])
+        codes = np.asarray(positive, np.intp)
+    else:
+        codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+        known = classes[codes] == y
+    if not np.all(known):
+        row = int(np.argmin(known))
+        raise ValueError(
+            f"y[{row}] = {y[row]!r} is not one of the classes {classes!r}. Classes cannot join a "
+            "trained model: name all of them in the first call to partial_fit, or fit anew."
+        )
+    return codes
+
+
+def class_factors(class_weight, classes):
+    """The factor of each class by a dict; 1 for a class that it leaves out."""
+    labels = classes.tolist()
+    for label, factor in class_weight.items():
+        if label not in labels:
+            raise ValueError(f"class_weight has {label!r}, which is not one of {labels}.")
+        if not (np.isfinite(factor) and factor >= 0):
+            raise ValueError(
+                f"class_weight[{label!r}] = {factor!r} must be finite and not negative."
+            )
+    return np.array([float(class_weight.get(label, 1.0)) for label in labels])
+
+
+def balanced_factors(counts):
+    """The factor of each class that gives all classes the same total weight."""
+    return counts.sum() / (len(counts) * np.where(counts > 0, counts, 1.0))
+
+
+def balanced_in_passing(codes, weights, counts, total):
+    """The factor of each row by the counts up to and with that row, and the counts after.
+
+    ``counts`` are the weights of the classes before the first row, ``total`` that of all. The
+    sums run on from row to row, so that it makes no difference where a stream is cut.
+    """
+    by_class = np.stack(
+        [
+            np.cumsum(np.append(count, np.where(codes == code, weights, 0.0)))
+            for code, count in enumerate(counts)
+        ]
+    )
+    everyone = np.cumsum(np.append(total, weights))
+    own = by_class[codes, np.arange(1, len(codes) + 1)]
+    factors = np.divide(everyone[1:], len(counts) * own, out=np.zeros_like(own), where=own > 0)
+    return factors, by_class[:, -1], everyone[-1]

@@ -1,0 +1,35 @@
+"""The losses with a name, for use as objects: ``AdagradRegressor(loss=losses.Quantile(0.9))``."""
+
+from .kernels.losses import (
+    AbsoluteError,
+    EpsilonInsensitive,
+    Gamma,
+    Hinge,
+    Huber,
+    LogLoss,
+    ModifiedHuber,
+    Perceptron,
+    Poisson,
+    Quantile,
+    SquaredEpsilonInsensitive,
+    SquaredError,
+    SquaredHinge,
+    Tweedie,
+)
+
+__all__ = [
+    "AbsoluteError",
+    "EpsilonInsensitive",
+    "Gamma",
+    "Hinge",
+    "Huber",
+    "LogLoss",
+    "ModifiedHuber",
+    "Perceptron",
+    "Poisson",
+    "Quantile",
+    "SquaredEpsilonInsensitive",
+    "SquaredError",
+    "SquaredHinge",
+    "Tweedie",
+]
