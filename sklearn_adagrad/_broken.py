@@ -62,8 +62,9 @@ def refuse_not_finite(rows):
     """Raise ValueError that names the first value that is NaN or infinite."""
     entry = _first(~np.isfinite(rows.values))
     raise ValueError(
-        f"Input X contains {name_of(rows.values[entry])} in row {row_of(rows.indptr, entry)}, column "
-        f"{rows.indices[entry]}. Drop the row, or fill gaps with sklearn.impute.SimpleImputer."
+        f"Input X contains {name_of(rows.values[entry])} in row {row_of(rows.indptr, entry)}, "
+        f"column {rows.indices[entry]}. Drop the row, or fill gaps with "
+        "sklearn.impute.SimpleImputer."
     )
 
 

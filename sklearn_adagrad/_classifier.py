@@ -131,7 +131,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         The epoch, counted from 1, whose weights were kept. Only with ``early_stopping``.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if all names of the first input were strings.
 
     See Also

@@ -140,5 +140,5 @@ def _check_finite(name, values):
     if not finite.all():
         row = int(np.argmin(finite))
         raise ValueError(
-            f"Input {name} contains {name_of(values[row])} in row {row}. Drop the row or correct it."
+            f"Input {name} contains {name_of(values[row])} in row {row}. Drop or correct that row."
         )
