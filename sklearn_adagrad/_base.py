@@ -22,7 +22,7 @@ from ._callbacks import Watch
 from ._range import check_fits, divergence, largest_slope, least_eps
 from ._state import clock, copy_state, field, new_state
 from ._training import Problem, train
-from ._validation import check_rows, check_target, check_weights, take_rows
+from ._validation import bits_of, check_rows, check_target, check_weights, take_rows
 from .engines import serial
 from .kernels.rules import RULES
 
@@ -207,9 +207,10 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
         loss, rule = self._loss(), self._rule(problem.rows.values.dtype)
 
         def evaluate(problem, heads):
-            return serial.mean_loss(
-                problem.rows, problem.targets, problem.weights, loss, rule, heads
-            )
+            rows = problem.rows
+            bits = bits_of(rows.values)
+            scores, _ = serial.scores(rows, bits, self.n_features_in_, rule, heads)
+            return serial.mean_loss(scores, problem.targets, problem.weights, loss)
 
         return train(
             self._learn, evaluate, problem, order, validation, heads, watch,
@@ -300,8 +301,16 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
     def _scores(self, X):
         """Scores of shape (n_samples, n_heads)."""
         check_is_fitted(self)
-        rows, _, _ = check_rows(self, X, reset=False, dtype=self._dtype)
-        return serial.scores(rows, self._rule(self._dtype), self._heads)
+        scores = None
+
+        def read(rows, bits, n_features):
+            nonlocal scores
+            scores, verdict = serial.scores(rows, bits, n_features, rule, self._heads)
+            return verdict
+
+        rule = self._rule(self._dtype)
+        check_rows(self, X, reset=False, dtype=self._dtype, read=read)
+        return scores
 
 
 def _take(problem, chosen, n_features):

@@ -427,7 +427,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         check_is_fitted(self)
         chances = self._loss().probability(self._scores(X))
         if chances.shape[1] == 1:
-            return np.column_stack([1.0 - chances, chances])
+            return np.hstack([1.0 - chances, chances])
         total = chances.sum(axis=1, keepdims=True)
         equal = np.full_like(chances, 1.0 / chances.shape[1])
         return np.divide(chances, total, out=equal, where=total > 0)

@@ -11,18 +11,18 @@ from scipy import sparse
 from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
 from ._broken import name_of, refuse_broken, refuse_broken_csr, refuse_not_finite
-from .kernels.rows import Rows, inspect
+from .kernels.rows import Bits, Rows, inspect
 
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 _UNSIGNED = {4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
 
 
-def check_rows(estimator, X, *, reset, dtype=None):
+def check_rows(estimator, X, *, reset, dtype=None, read=inspect):
     """Return ``X`` as ``Rows``, its number of columns, and its largest magnitude.
 
     CSR input of floats with sorted, distinct indices and no stored zeros is used where it
     lies; anything else is converted to that form. ``dtype`` is the dtype to convert to; None
-    keeps float32 and float64 as they are.
+    keeps float32 and float64 as they are. ``read`` inspects the rows, and may use them too.
     """
     dtypes = _FLOATS if dtype is None else (np.dtype(dtype),)
     is_sparse = sparse.issparse(X)
@@ -40,27 +40,36 @@ def check_rows(estimator, X, *, reset, dtype=None):
             ensure_all_finite=False,
         )
         X = X if is_sparse else sparse.csr_array(X)
-    rows, ordered, smallest, largest = _inspect(X)
-    if not ordered or smallest == 0:
+    rows, bits = _arrays(X)
+    verdict = read(rows, bits, X.shape[1])
+    if not verdict.ordered or verdict.smallest == 0:
         refuse_broken_csr(X)
         X = sparse.csr_array((X.data.copy(), X.indices.copy(), X.indptr.copy()), shape=X.shape)
         X.sum_duplicates()
         X.eliminate_zeros()
-        rows, _, _, largest = _inspect(X)
-    if not np.isfinite(largest):
+        rows, bits = _arrays(X)
+        verdict = read(rows, bits, X.shape[1])
+    peak = float(np.array(verdict.largest, bits.words.dtype).view(rows.values.dtype))
+    if not np.isfinite(peak):
         refuse_not_finite(rows)
-    return rows, X.shape[1], float(largest)
+    return rows, X.shape[1], peak
 
 
 def take_rows(rows, chosen, n_features):
     """The ``chosen`` rows, copied."""
     shape = (len(rows.indptr) - 1, n_features)
     X = sparse.csr_array((rows.values, rows.indices, rows.indptr), shape=shape)
-    return _inspect(X[chosen])[0]
+    return _arrays(X[chosen])[0]
 
 
-def _inspect(X):
-    """The arrays of a CSR matrix as ``Rows``, and what ``inspect`` says of them."""
+def bits_of(values):
+    """``values`` as ``Bits``."""
+    unsigned = _UNSIGNED[values.itemsize]
+    return Bits(values.view(unsigned), unsigned.type(np.iinfo(unsigned).max // 2))
+
+
+def _arrays(X):
+    """The arrays of a CSR matrix, in one of the few forms that the kernels are compiled for."""
     indptr, indices, values = X.indptr, X.indices, X.data
     if len(indptr) != X.shape[0] + 1 or not indptr.ndim == indices.ndim == values.ndim == 1:
         refuse_broken_csr(X)
@@ -73,11 +82,7 @@ def _inspect(X):
         _read_only(indices[:size], index),
         _read_only(values[:size], values.dtype),
     )
-    unsigned = _UNSIGNED[values.itemsize]
-    sign = unsigned.type(np.iinfo(unsigned).max // 2)
-    bits = rows.values.view(unsigned)
-    ordered, smallest, largest = inspect(rows.indptr, rows.indices, bits, sign, X.shape[1])
-    return rows, ordered, smallest, np.array(largest, unsigned).view(values.dtype)
+    return rows, bits_of(rows.values)
 
 
 def _read_only(array, dtype):

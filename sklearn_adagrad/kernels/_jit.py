@@ -48,6 +48,11 @@ def compiled(function):
         return njit(**_OPTIONS)(function)
 
 
+def inlined(function):
+    """Make ``function`` a part of every kernel that calls it."""
+    return function if config.DISABLE_JIT else njit(inline="always", **_OPTIONS)(function)
+
+
 @functools.cache
 def _in_memory(kernel):
     return njit(**_OPTIONS)(kernel.py_func)

@@ -4,9 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._jit import compiled
-from .lanes import gather, load, prefetch, read, scatter, total, width, write, zeros
+from ._jit import compiled, inlined
+from .lanes import WIDTH, load, total, zeros
 from .losses import gradient, value
+from .records import gather, prefetch, read, scatter, write
+from .rows import BLOCK, Verdict, inspect_block, is_sound
 from .rules import update, weight
 
 
@@ -22,41 +24,72 @@ class State(NamedTuple):
     totals: np.ndarray
 
 
+@inlined
+def _span(indptr, i):
+    """Where row ``i`` begins, where its last full vector ends, and where it ends."""
+    start, stop = np.uintp(indptr[i]), np.uintp(indptr[i + np.uintp(1)])
+    return start, stop - (stop - start) % WIDTH, stop
+
+
+@inlined
+def _fetch(rows, cells, i):
+    """Ask for the records of row ``i``."""
+    start, _, stop = _span(rows.indptr, i)
+    for k in range(start, stop):
+        prefetch(cells, rows.indices[k])
+
+
+@inlined
+def _score(rows, rule, state, t, i):
+    """The score of row ``i``."""
+    _, indices, values = rows
+    start, rest, stop = _span(rows.indptr, i)
+    sums, last = zeros(values), values.dtype.type(0)
+    for k in range(start, rest, WIDTH):
+        record = gather(rule, state.cells, indices, k)
+        sums += weight(rule, record, t) * load(values, k)
+    for k in range(rest, stop):
+        last += weight(rule, read(rule, state.cells, indices[k]), t) * values[k]
+    intercept = weight(rule, read(rule, state.intercept, 0), t)
+    return np.float64(total(sums) + last) + np.float64(intercept)
+
+
+@inlined
+def _update(rows, rule, cells, t, i, slope):
+    """Learn row ``i``, whose score has the gradient ``slope``."""
+    _, indices, values = rows
+    start, rest, stop = _span(rows.indptr, i)
+    for k in range(start, rest, WIDTH):
+        record = gather(rule, cells, indices, k)
+        scatter(cells, indices, k, update(rule, record, slope * load(values, k), t))
+    for k in range(rest, stop):
+        record = read(rule, cells, indices[k])
+        write(cells, indices[k], update(rule, record, slope * values[k], t))
+
+
 @compiled
 def learn(rows, order, y, weights, loss, rule, state, fit_intercept, limit, ahead):
     """Learn ``rows`` in ``order``; a row of weight zero is passed over as if it were not there.
 
     Each row is scored and its loss added to the totals *before* it is learnt. While its
-    slope is worked out, the records of the row ``ahead`` positions later are fetched: the
-    processor would otherwise wait for both, one after the other.
+    slope is worked out, the records of the row ``ahead`` positions later are fetched (unless
+    that is 0): the processor would otherwise wait for both, one after the other.
 
-    Returns how many positions of ``order`` were done: fewer than all if a slope is not a
-    number or larger than ``limit``, in which case that row was not learnt.
+    Returns how many positions of ``order`` were done: fewer than all if a score is not finite
+    or a slope is larger than ``limit``, in which case that row was not learnt.
     """
-    indptr, indices, values = rows
-    cells, step = state.cells, width(values)
     totals = state.totals[0]
     t, losses, mass = totals.t, totals.loss, totals.weight
     done = len(order)
     for p in range(len(order)):
-        i = order[p]
+        i = np.uintp(order[p])
         if weights[i] == 0:
             continue
-        start, stop = np.uintp(indptr[i]), np.uintp(indptr[i + 1])
-        intercept = read(rule, state.intercept, 0)
-        sums = zeros(values)
-        for k in range(start, stop, step):
-            j = load(indices, k, stop - k, values)
-            record = gather(rule, cells, j, stop - k)
-            sums += weight(rule, record, t) * load(values, k, stop - k, values)
-        score = np.float64(total(sums)) + np.float64(weight(rule, intercept, t))
+        score = _score(rows, rule, state, t, i)
         slope = weights[i] * gradient(loss, y[i], score)
-
-        later = order[min(p + ahead, len(order) - 1)]
-        for k in range(np.uintp(indptr[later]), np.uintp(indptr[later + 1])):
-            prefetch(cells, indices[k])
-
-        if not abs(slope) <= limit:
+        if ahead > 0:
+            _fetch(rows, state.cells, np.uintp(order[min(p + ahead, len(order) - 1)]))
+        if not (abs(slope) <= limit and abs(score) < np.inf):
             done = p
             break
         losses += weights[i] * value(loss, y[i], score)
@@ -64,31 +97,35 @@ def learn(rows, order, y, weights, loss, rule, state, fit_intercept, limit, ahea
         t += 1
         if slope == 0:
             continue
-        pull = values.dtype.type(slope)
+        slope = rows.values.dtype.type(slope)
         if fit_intercept:
-            write(state.intercept, 0, update(rule, intercept, pull, t))
-        for k in range(start, stop, step):
-            j = load(indices, k, stop - k, values)
-            record = gather(rule, cells, j, stop - k)
-            g = pull * load(values, k, stop - k, values)
-            scatter(cells, j, update(rule, record, g, t), stop - k)
+            intercept = read(rule, state.intercept, 0)
+            write(state.intercept, 0, update(rule, intercept, slope, t))
+        _update(rows, rule, state.cells, t, i, slope)
     totals.t, totals.loss, totals.weight = t, losses, mass
     return done
 
 
 @compiled
-def score(rows, rule, state, out):
-    """Write the score of every row into ``out``."""
-    indptr, indices, values = rows
-    step, t = width(values), state.totals[0].t
-    intercept = np.float64(weight(rule, read(rule, state.intercept, 0), t))
-    for i in range(len(indptr) - 1):
-        start, stop = np.uintp(indptr[i]), np.uintp(indptr[i + 1])
-        sums = zeros(values)
-        for k in range(start, stop, step):
-            record = gather(rule, state.cells, load(indices, k, stop - k, values), stop - k)
-            sums += weight(rule, record, t) * load(values, k, stop - k, values)
-        out[i] = np.float64(total(sums)) + intercept
+def score(rows, bits, n_features, rule, state, ahead, out):
+    """Write the score of every row into ``out``, and return what ``inspect`` would of the rows.
+
+    Rows are scored right after their inspection. If they are not ordered, or not finite,
+    ``out`` is of no use.
+    """
+    t, n_rows = state.totals[0].t, len(rows.indptr) - 1
+    verdict = Verdict(is_sound(rows), bits.unsigned, bits.words.dtype.type(0))
+    for first in range(0, n_rows, BLOCK):
+        last = min(first + BLOCK, n_rows)
+        if verdict.ordered:
+            verdict = inspect_block(rows, bits, n_features, first, last, verdict)
+        if not verdict.ordered:
+            break
+        for i in range(first, last):
+            if ahead > 0:
+                _fetch(rows, state.cells, np.uintp(min(i + ahead, n_rows - 1)))
+            out[i] = _score(rows, rule, state, t, np.uintp(i))
+    return verdict
 
 
 @compiled

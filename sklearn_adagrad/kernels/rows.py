@@ -4,57 +4,87 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._jit import compiled
+from ._jit import compiled, inlined
+
+# Rows are inspected in blocks that a cache still holds when they are read again.
+BLOCK = 64
 
 
 class Rows(NamedTuple):
-    """CSR arrays whose rows hold strictly increasing indices and no explicit zeros."""
+    """CSR arrays. Once inspected: rows of strictly increasing indices and no stored zeros."""
 
     indptr: np.ndarray
     indices: np.ndarray
     values: np.ndarray
 
 
-@compiled
-def inspect(indptr, indices, bits, sign, n_features):
-    """Read the raw arrays once, at the speed of memory.
+class Bits(NamedTuple):
+    """The values as unsigned integers, and the mask that takes their sign away.
 
-    ``bits`` are the values as unsigned integers, ``sign`` masks their sign away: so seen,
-    floating-point numbers keep their order, and infinity and NaN come after all others.
-
-    Returns ``(ordered, smallest, largest)``: whether every row's indices increase strictly
-    within ``[0, n_features)``, and the bits of the smallest and largest magnitude.
-    ``ordered`` is False, and nothing else was read, if ``indptr`` points outside.
+    So seen, floating-point numbers keep their order, and infinity and NaN come after all others.
     """
-    n_rows, size = len(indptr) - 1, len(indices)
-    smallest, largest = sign, sign & bits.dtype.type(0)
-    previous, sound = indptr[0], indptr[0] == 0 and len(bits) == size
-    for i in range(1, n_rows + 1):
+
+    words: np.ndarray
+    unsigned: int
+
+
+class Verdict(NamedTuple):
+    """What was found: rows of increasing indices in range? And the extreme magnitudes, as bits."""
+
+    ordered: bool
+    smallest: int
+    largest: int
+
+
+@inlined
+def is_sound(rows):
+    """Whether ``indptr`` stays within the arrays."""
+    indptr, indices, values = rows
+    previous, sound = indptr[0], indptr[0] == 0 and len(values) == len(indices)
+    for i in range(1, len(indptr)):
         sound &= indptr[i] >= previous
         previous = indptr[i]
-    if not (sound and previous <= size):
-        return False, smallest, largest
-    ordered = True
-    for first in range(0, n_rows, 64):
-        last = min(first + 64, n_rows)
-        start, stop = np.uintp(indptr[first]), np.uintp(indptr[last])
-        if start == stop:
-            continue
-        descents = 0
-        for k in range(start + np.uintp(1), stop):
-            descents += np.int64(indices[k] <= indices[k - np.uintp(1)])
-        # A descent is allowed where a new row begins, and only there.
-        for i in range(first, last):
-            begin, end = np.uintp(indptr[i]), np.uintp(indptr[i + 1])
-            if begin == end:
-                continue
-            if begin > start:
-                descents -= np.int64(indices[begin] <= indices[begin - np.uintp(1)])
-            ordered &= indices[begin] >= 0
-            ordered &= indices[end - np.uintp(1)] < n_features
-        ordered &= descents == 0
-        for k in range(start, stop):
-            magnitude = bits[k] & sign
-            smallest = min(smallest, magnitude)
-            largest = max(largest, magnitude)
-    return ordered, smallest, largest
+    return sound and previous <= len(indices)
+
+
+@inlined
+def inspect_block(rows, bits, n_features, first, last, verdict):
+    """``verdict`` after the rows from ``first`` to ``last`` of sound ``rows``."""
+    indptr, indices, _ = rows
+    # numba's integers grow with every operation: vectors would be lost to their width.
+    index, word, one = indices.dtype.type, bits.words.dtype.type, np.uintp(1)
+    start, stop = np.uintp(indptr[first]), np.uintp(indptr[last])
+    if start == stop:
+        return verdict
+    ordered, smallest, largest = verdict
+    low = high = indices[start]
+    magnitude = word(bits.words[start] & bits.unsigned)
+    smallest, largest = min(smallest, magnitude), max(largest, magnitude)
+    descents = index(0)
+    for k in range(start + one, stop):
+        descents = index(descents + index(indices[k] <= indices[k - one]))
+        low, high = min(low, indices[k]), max(high, indices[k])
+        magnitude = word(bits.words[k] & bits.unsigned)
+        smallest, largest = min(smallest, magnitude), max(largest, magnitude)
+    # A descent is allowed where a new row begins, and only there.
+    for i in range(first, last):
+        begin, end = np.uintp(indptr[i]), np.uintp(indptr[i + 1])
+        if start < begin < end:
+            descents = index(descents - index(indices[begin] <= indices[begin - one]))
+    ordered = ordered and descents == 0 and low >= 0 and high < n_features
+    return Verdict(ordered, smallest, largest)
+
+
+@compiled
+def inspect(rows, bits, n_features):
+    """Read all rows once, at the speed of memory, and return the ``Verdict``.
+
+    If ``indptr`` points outside of the arrays they count as not ordered, and nothing is read.
+    """
+    verdict = Verdict(is_sound(rows), bits.unsigned, bits.words.dtype.type(0))
+    if verdict.ordered:
+        n_rows = len(rows.indptr) - 1
+        for first in range(0, n_rows, BLOCK):
+            last = min(first + BLOCK, n_rows)
+            verdict = inspect_block(rows, bits, n_features, first, last, verdict)
+    return verdict
