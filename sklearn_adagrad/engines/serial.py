@@ -5,9 +5,10 @@ import numpy as np
 from ..kernels import learn as kernels
 from ..kernels._jit import variant
 
-# How far ahead records are fetched: far enough to hide the trip to memory, near enough
-# for the first-level cache. Models that a second-level cache holds have no need of it.
-_ENTRIES_AHEAD = 160
+# How many entries ahead memory is asked for entries and records: far enough to hide the
+# trip there, near enough for the first-level cache. A model that a second-level cache holds
+# need not be asked for.
+_ENTRIES_AHEAD, _RECORDS_AHEAD = 480, 160
 _CACHE = 2**20
 
 
@@ -17,7 +18,7 @@ def learn(rows, order, targets, weights, loss, rule, heads, *, fit_intercept, li
     Returns None, or the row at which a score or slope left the range of numbers.
     """
     kernel = variant(kernels.learn, loss, rule)
-    ahead = _rows_ahead(rows, heads)
+    ahead = _ahead(rows, heads)
     for target, state in zip(targets, heads, strict=True):
         done = kernel(rows, order, target, weights, loss, rule, state, fit_intercept, limit, ahead)
         if done < len(order):
@@ -28,7 +29,7 @@ def learn(rows, order, targets, weights, loss, rule, heads, *, fit_intercept, li
 def scores(rows, bits, n_features, rule, heads):
     """Scores of all rows, of shape (n_rows, n_heads), and the ``Verdict`` on the rows."""
     out = np.empty((len(heads), len(rows.indptr) - 1))
-    kernel, ahead = variant(kernels.score, rule), _rows_ahead(rows, heads)
+    kernel, ahead = variant(kernels.score, rule), _ahead(rows, heads)
     for state, scores in zip(heads, out, strict=True):
         verdict = kernel(rows, bits, n_features, rule, state, ahead, scores)
     return out.T, verdict
@@ -41,7 +42,8 @@ def mean_loss(scores, targets, weights, loss):
     return sum(kernel(loss, target, score, weights) for score, target in pairs)
 
 
-def _rows_ahead(rows, heads):
-    if heads[0].cells.nbytes <= _CACHE:
-        return 0
-    return max(1, _ENTRIES_AHEAD * (len(rows.indptr) - 1) // max(1, len(rows.indices)))
+def _ahead(rows, heads):
+    """The same in rows, by their mean length."""
+    length = max(1, len(rows.indices) // (len(rows.indptr) - 1))
+    small = heads[0].cells.nbytes <= _CACHE
+    return kernels.Ahead(1 + _ENTRIES_AHEAD // length, 0 if small else 1 + _RECORDS_AHEAD // length)

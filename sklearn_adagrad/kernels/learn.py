@@ -24,6 +24,13 @@ class State(NamedTuple):
     totals: np.ndarray
 
 
+class Ahead(NamedTuple):
+    """How many rows ahead memory is asked for entries, and for records (0: not at all)."""
+
+    rows: int
+    records: int
+
+
 @inlined
 def _span(indptr, i):
     """Where row ``i`` begins, where its last full vector ends, and where it ends."""
@@ -32,7 +39,16 @@ def _span(indptr, i):
 
 
 @inlined
-def _fetch(rows, cells, i):
+def _fetch_row(rows, i):
+    """Ask for the entries of row ``i``."""
+    start, _, stop = _span(rows.indptr, i)
+    for k in range(start, stop, 8):
+        prefetch(rows.indices, k)
+        prefetch(rows.values, k)
+
+
+@inlined
+def _fetch_records(rows, cells, i):
     """Ask for the records of row ``i``."""
     start, _, stop = _span(rows.indptr, i)
     for k in range(start, stop):
@@ -72,23 +88,24 @@ def learn(rows, order, y, weights, loss, rule, state, fit_intercept, limit, ahea
     """Learn ``rows`` in ``order``; a row of weight zero is passed over as if it were not there.
 
     Each row is scored and its loss added to the totals *before* it is learnt. While its
-    slope is worked out, the records of the row ``ahead`` positions later are fetched (unless
-    that is 0): the processor would otherwise wait for both, one after the other.
+    slope is worked out, later rows and their records are fetched: the processor would
+    otherwise wait for one after the other.
 
     Returns how many positions of ``order`` were done: fewer than all if a score is not finite
     or a slope is larger than ``limit``, in which case that row was not learnt.
     """
     totals = state.totals[0]
     t, losses, mass = totals.t, totals.loss, totals.weight
-    done = len(order)
+    done, end = len(order), len(order) - 1
     for p in range(len(order)):
         i = np.uintp(order[p])
         if weights[i] == 0:
             continue
         score = _score(rows, rule, state, t, i)
         slope = weights[i] * gradient(loss, y[i], score)
-        if ahead > 0:
-            _fetch(rows, state.cells, np.uintp(order[min(p + ahead, len(order) - 1)]))
+        _fetch_row(rows, np.uintp(order[min(p + ahead.rows, end)]))
+        if ahead.records > 0:
+            _fetch_records(rows, state.cells, np.uintp(order[min(p + ahead.records, end)]))
         if not (abs(slope) <= limit and abs(score) < np.inf):
             done = p
             break
@@ -122,8 +139,8 @@ def score(rows, bits, n_features, rule, state, ahead, out):
         if not verdict.ordered:
             break
         for i in range(first, last):
-            if ahead > 0:
-                _fetch(rows, state.cells, np.uintp(min(i + ahead, n_rows - 1)))
+            if ahead.records > 0:
+                _fetch_records(rows, state.cells, np.uintp(min(i + ahead.records, n_rows - 1)))
             out[i] = _score(rows, rule, state, t, np.uintp(i))
     return verdict
 
