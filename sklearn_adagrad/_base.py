@@ -19,8 +19,8 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ._callbacks import Watch
-from ._range import check_fits, divergence, largest_slope, least_eps
-from ._state import clock, copy_state, field, new_state
+from ._range import check_fits, divergence, largest_gradient, least_eps
+from ._state import clock, copy_state, field, new_state, own_state
 from ._training import Problem, train
 from ._validation import bits_of, check_rows, check_target, check_weights, take_rows
 from .engines import serial
@@ -77,8 +77,8 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
         """How many models ``fitted`` asks for."""
 
     @abstractmethod
-    def _targets(self, y, fitted):
-        """One array of targets for every head."""
+    def _targets(self, y, fitted, name="y"):
+        """One array of targets for every head; ``name`` is what to call ``y`` in an error."""
 
     def _weigh(self, y, weights, fitted):
         """The weights of the rows in ``fit``."""
@@ -109,7 +109,7 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
     def _rule(self, dtype):
         """The rule with ``self``'s hyper-parameters, for weights of ``dtype``."""
         for name in ("lr", "eps", "initial_accumulator_value"):
-            check_fits(name, getattr(self, name), dtype)
+            check_fits(name, float(getattr(self, name)), dtype)
         return RULES[self.rule](
             lr=float(self.lr),
             eps=max(float(self.eps), least_eps(dtype)),
@@ -134,6 +134,10 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
                 )
             fitted = self._begin_fit(y_seen, weights, warm)
             weights = self._weigh(y_seen, weights, fitted)
+            if not weights.any():
+                raise ValueError(
+                    f"class_weight={self.class_weight!r} leaves every row with a weight of zero."
+                )
             problem = Problem(rows, self._targets(y_seen, fitted), weights, peak)
             order, validation = self._set_aside(
                 problem, y_seen, fitted, X_val, y_val, sample_weight_val
@@ -154,19 +158,20 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
                 f"improved by more than tol={self.tol:g}. Raise max_iter or lr, or set tol=None "
                 "to train for a fixed number of epochs.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         fitted |= {
             "_heads": outcome.heads,
             "n_iter_": len(outcome.loss_curve),
             "loss_curve_": outcome.loss_curve,
         }
-        if validation is not None:
-            fitted |= {
-                "validation_loss_curve_": outcome.validation_loss_curve,
-                "best_n_iter_": outcome.best_epoch,
-            }
-        vars(self).update(fitted)
+        judged = {
+            "validation_loss_curve_": outcome.validation_loss_curve,
+            "best_n_iter_": outcome.best_epoch,
+        }
+        for name in judged:
+            vars(self).pop(name, None)
+        vars(self).update(fitted, **(judged if validation is not None else {}))
         return self
 
     def _set_aside(self, problem, y, fitted, X_val, y_val, sample_weight_val):
@@ -191,15 +196,16 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
             raise ValueError(
                 "X_val and y_val are used for early stopping only: set early_stopping=True."
             )
-        rows, _, peak = check_rows(self, X_val, reset=False, dtype=problem.rows.values.dtype)
+        dtype = problem.rows.values.dtype
+        rows, _, peak = check_rows(self, X_val, reset=False, dtype=dtype, name="X_val")
         n_rows = len(rows.indptr) - 1
-        y_val = check_target(self, y_val, n_rows)
+        y_val = check_target(self, y_val, n_rows, "y_val")
         weights = check_weights(sample_weight_val, n_rows, "sample_weight_val")
         if not weights.any():
             raise ValueError(
                 "All entries of sample_weight_val are zero: there is no row to judge by."
             )
-        targets = self._targets(y_val, fitted)
+        targets = self._targets(y_val, fitted, "y_val")
         return everything, Problem(rows, targets, self._weigh(y_val, weights, fitted), peak)
 
     def _train(self, problem, order, validation, heads, watch):
@@ -231,24 +237,34 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
             y = check_target(self, y, n_rows)
             weights = check_weights(sample_weight, n_rows)
             fitted = self._begin_partial_fit(**begin)
-            weights, counts = self._weigh_in_passing(y, weights, fitted)
-            problem = Problem(rows, self._targets(y, fitted), weights, peak)
+            learnt_weights, counts = self._weigh_in_passing(y, weights, fitted)
+            problem = Problem(rows, self._targets(y, fitted), learnt_weights, peak)
             if first:
                 rule = self._rule(dtype)
                 heads = tuple(
                     new_state(rule, n_features, dtype) for _ in range(self._n_heads(fitted))
                 )
             else:
-                heads = self._heads
-            self._learn(problem, np.arange(n_rows), heads)
+                heads = tuple(own_state(state) for state in self._heads)
+            row = self._pass(problem, np.arange(n_rows), heads)
+        if row is not None:
+            _, counts = self._weigh_in_passing(y[:row], weights[:row], fitted)
         vars(self).update(fitted | counts, _heads=heads)
+        if row is not None:
+            raise self._divergence(problem, row)
         return self
 
     def _learn(self, problem, order, heads):
         """One pass, or FloatingPointError at the row where numbers gave out."""
+        row = self._pass(problem, order, heads)
+        if row is not None:
+            raise self._divergence(problem, row)
+
+    def _pass(self, problem, order, heads):
+        """One pass. Returns None, or the row where numbers gave out."""
         dtype = problem.rows.values.dtype
         rule = self._rule(dtype)
-        row = serial.learn(
+        return serial.learn(
             problem.rows,
             order,
             problem.targets,
@@ -257,10 +273,12 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
             rule,
             heads,
             fit_intercept=bool(self.fit_intercept),
-            limit=largest_slope(dtype, rule.lr, problem.peak),
+            limit=largest_gradient(dtype, rule.lr),
+            peak=max(problem.peak, 1.0),
         )
-        if row is not None:
-            raise divergence(problem, row, rule.lr)
+
+    def _divergence(self, problem, row):
+        return divergence(problem, row, self.lr, self._loss())
 
     # --- fitted attributes ----------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """What is wrong with a sparse matrix, in words that name the row.
 
-Slow and thorough, for matrices that the fast check did not pass. scipy trusts the arrays of a
-matrix; whoever has changed them by hand gets a crash from it, or an error from here.
+Slow and thorough, for matrices that the fast check did not pass, or that scipy must convert
+first. scipy trusts the arrays of a matrix, and its own check overlooks some that make it crash.
 """
 
 import numpy as np
@@ -11,58 +11,77 @@ _REBUILD = (
 )
 
 
-def refuse_broken_csr(X):
-    """Raise ValueError if the arrays of a CSR matrix do not describe a matrix."""
-    indptr, indices, (n_rows, n_features) = X.indptr, X.indices, X.shape
-    for name in ("indptr", "indices", "data"):
-        array = getattr(X, name)
-        if array.ndim != 1 or (name != "data" and array.dtype.kind not in "iu"):
-            _refuse(f"X.{name} is an array of {array.dtype} and shape {array.shape}, not a vector")
-    if len(indptr) != n_rows + 1:
-        _refuse(f"X.indptr has {len(indptr)} entries, but {n_rows} rows need {n_rows + 1}")
-    if len(indices) != len(X.data):
-        _refuse(f"X.indices has {len(indices)} entries but X.data has {len(X.data)}")
+def refuse_broken(X):
+    """Raise ValueError if the arrays of a sparse matrix do not describe a matrix."""
+    if X.format == "coo":
+        _refuse_coordinates(X)
+    elif X.format in ("csr", "csc", "bsr"):
+        _refuse_compressed(X)
+
+
+def _refuse_coordinates(X):
+    _refuse_other_than_vector("X.data", X.data)
+    for axis, coordinates in zip(("row", "column"), X.coords, strict=True):
+        _refuse_other_than_vector(f"the {axis} indices of X", coordinates, "iu")
+        size = X.shape[axis == "column"]
+        if len(coordinates) != len(X.data):
+            _refuse(f"X has {len(coordinates)} {axis} indices for {len(X.data)} values")
+        entry = _first((coordinates < 0) | (coordinates >= size))
+        if entry is not None:
+            _refuse(f"entry {entry} of X is in {axis} {coordinates[entry]}, but X has {size}")
+
+
+def _refuse_compressed(X):
+    indptr, indices, data = X.indptr, X.indices, X.data
+    major, minor = ("column", "row") if X.format == "csc" else ("row", "column")
+    n_major, n_minor = X.shape[:: -1 if X.format == "csc" else 1]
+    if X.format == "bsr":
+        if (
+            data.ndim != 3
+            or 0 in data.shape[1:]
+            or n_major % data.shape[1]
+            or n_minor % data.shape[2]
+        ):
+            _refuse(f"X.data has shape {data.shape}, which is no set of blocks for shape {X.shape}")
+        n_major, n_minor = n_major // data.shape[1], n_minor // data.shape[2]
+        major, minor = "block row", "block column"
+    else:
+        _refuse_other_than_vector("X.data", data)
+    _refuse_other_than_vector("X.indptr", indptr, "iu")
+    _refuse_other_than_vector("X.indices", indices, "iu")
+    if len(indptr) != n_major + 1:
+        _refuse(f"X.indptr has {len(indptr)} entries, but {n_major} {major}s need {n_major + 1}")
+    if len(indices) != len(data):
+        _refuse(f"X.indices has {len(indices)} entries but X.data has {len(data)}")
     if indptr[0] != 0:
-        _refuse(f"X.indptr[0] is {indptr[0]}: row 0 of X does not begin at entry 0")
+        _refuse(f"X.indptr[0] is {indptr[0]}: {major} 0 of X does not begin at entry 0")
     row = _first(indptr[1:] < indptr[:-1])
     if row is not None:
-        _refuse(f"X.indptr goes down, from {indptr[row]} to {indptr[row + 1]}, at row {row} of X")
+        _refuse(
+            f"X.indptr goes down, from {indptr[row]} to {indptr[row + 1]}, at {major} {row} of X"
+        )
     row = _first(indptr[1:] > len(indices))
     if row is not None:
-        _refuse(f"row {row} of X ends at entry {indptr[row + 1]}, but X stores {len(indices)}")
+        _refuse(f"{major} {row} of X ends at entry {indptr[row + 1]}, but X stores {len(indices)}")
     used = indices[: indptr[-1]]
-    entry = _first((used < 0) | (used >= n_features))
+    entry = _first((used < 0) | (used >= n_minor))
     if entry is not None:
         _refuse(
-            f"row {row_of(indptr, entry)} of X has the column index {used[entry]}, but X has "
-            f"{n_features} columns, 0 to {n_features - 1}"
+            f"{major} {row_of(indptr, entry)} of X has the {minor} index {used[entry]}, but X has "
+            f"{n_minor} {minor}s, 0 to {n_minor - 1}"
         )
 
 
-def refuse_broken(X):
-    """The same for a sparse matrix of any format, before scipy converts it without looking."""
-    if X.format == "csr":
-        refuse_broken_csr(X)
-    elif X.format == "coo":
-        for axis, coordinates in zip(("row", "column"), X.coords, strict=True):
-            size = X.shape[axis == "column"]
-            if len(coordinates) != len(X.data):
-                _refuse(f"X has {len(coordinates)} {axis} indices for {len(X.data)} values")
-            entry = _first((coordinates < 0) | (coordinates >= size))
-            if entry is not None:
-                _refuse(f"entry {entry} of X is in {axis} {coordinates[entry]} of {size}")
-    elif X.format in ("csc", "bsr"):
-        try:
-            X.check_format(full_check=True)
-        except ValueError as error:
-            _refuse(f"X is not a valid {X.format.upper()} matrix: {error}")
+def _refuse_other_than_vector(name, array, kinds="biufcO"):
+    if array.ndim != 1 or array.dtype.kind not in kinds:
+        _refuse(f"{name} is an array of {array.dtype} and shape {array.shape}, not a vector")
 
 
-def refuse_not_finite(rows):
+def refuse_not_finite(rows, name):
     """Raise ValueError that names the first value that is NaN or infinite."""
     entry = _first(~np.isfinite(rows.values))
     raise ValueError(
-        f"Input X contains {name_of(rows.values[entry])} in row {row_of(rows.indptr, entry)}, "
+        f"Input {name} contains {name_of(rows.values[entry])} in row {row_of(rows.indptr, entry)}, "
         f"column {rows.indices[entry]}. Drop the row, or fill gaps with "
         "sklearn.impute.SimpleImputer."
     )

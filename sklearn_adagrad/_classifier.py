@@ -296,7 +296,8 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
             the estimator is as it was before the call.
         FloatingPointError
             If a score or gradient leaves the range of numbers; the message names the row, which
-            is not learnt, and says what to change. The rows before it are learnt.
+            is not learnt, and says what to change. The rows before it are learnt; with more than
+            two classes some of those after it are too, for some of the classes.
         """
         return self._partial_fit(X, y, sample_weight, classes=classes)
 
@@ -335,8 +336,8 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         n_classes = len(fitted["classes_"])
         return 1 if n_classes == 2 else n_classes
 
-    def _targets(self, y, fitted):
-        codes = encode(y, fitted["classes_"])
+    def _targets(self, y, fitted, name="y"):
+        codes = encode(y, fitted["classes_"], name)
         positives = range(1, 2) if len(fitted["classes_"]) == 2 else range(len(fitted["classes_"]))
         return tuple(np.where(codes == positive, 1.0, -1.0) for positive in positives)
 

@@ -12,20 +12,23 @@ def check_classes(classes):
         )
 
 
-def encode(y, classes):
+def encode(y, classes, name="y"):
     """The position of each label among the sorted ``classes``."""
     if len(classes) == 2:  # two comparisons are faster than a search
-        positive = y == classes[1]
-        known = positive | (y == classes[0])
-        codes = np.asarray(positive, np.intp)
+        positive = np.asarray(y == classes[1])
+        known = positive | np.asarray(y == classes[0])
+        codes = positive.astype(np.intp)
     else:
-        codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-        known = classes[codes] == y
-    if not np.all(known):
+        try:
+            codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+        except TypeError:  # labels that do not compare
+            codes = np.array([np.argmax(classes == label) for label in y])
+        known = np.asarray(classes[codes] == y)
+    if not known.all():
         row = int(np.argmin(known))
         raise ValueError(
-            f"y[{row}] = {y[row]!r} is not one of the classes {classes!r}. Classes cannot join a "
-            "trained model: name all of them in the first call to partial_fit, or fit anew."
+            f"{name}[{row}] = {y[row]!r} is not one of the classes {classes!r}. Classes cannot "
+            "join a trained model: name all of them in the first call to partial_fit, or fit anew."
         )
     return codes
 

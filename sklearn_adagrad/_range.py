@@ -5,6 +5,9 @@ import numpy as np
 # Numbers stay this far below the largest of their dtype: as many rows may add their share.
 _ROWS = 2.0**40
 
+# Beyond this, a number in the data is more likely to blame than lr.
+_HUGE = 1e9
+
 
 def check_fits(name, value, dtype):
     """Refuse a hyper-parameter too large for weights of ``dtype``."""
@@ -21,32 +24,35 @@ def least_eps(dtype):
     return float(np.finfo(dtype).smallest_subnormal) ** 0.45
 
 
-def largest_slope(dtype, lr, peak):
-    """The largest slope whose gradients, by values up to ``peak``, can be learnt.
-
-    The squares of as many gradients must fit, and one gradient times ``lr``.
-    """
+def largest_gradient(dtype, lr):
+    """The largest gradient that can be learnt: its square must fit, and itself times ``lr``."""
     top = float(np.finfo(dtype).max)
-    return min((top / _ROWS) ** 0.5, top / (2.0 * max(lr, 1.0))) / max(peak, 1.0)
+    return min((top / _ROWS) ** 0.5, top / (2.0 * max(lr, 1.0)))
 
 
-def divergence(problem, row, lr):
-    """The error for a ``row`` whose score or slope is out of range, with its remedy."""
+def divergence(problem, row, lr, loss):
+    """The error for a ``row`` whose score or gradient is out of range, with its remedy."""
     rows = problem.rows
     values = np.abs(rows.values[rows.indptr[row] : rows.indptr[row + 1]].astype(np.float64))
+    target = max(abs(float(each[row])) for each in problem.targets)
     said = (
-        f"Training diverged: the score or the gradient of row {row} is out of range for "
+        f"Training diverged: the score or a gradient of row {row} is out of range for "
         f"{rows.values.dtype}."
     )
-    if values.max(initial=0.0) > 1e6:
-        return FloatingPointError(
-            f"{said} That row has a value of {values.max():.2g}: scale the features, for "
-            "instance with sklearn.preprocessing.MaxAbsScaler."
-        )
+    for size, what, remedy in (
+        (values.max(initial=0.0), "a value", "scale the features, for instance with "
+         "sklearn.preprocessing.MaxAbsScaler"),
+        (target, "a target y", "scale y"),
+        (float(problem.weights[row]), "a sample_weight", "scale the weights to a mean of 1"),
+    ):  # fmt: skip
+        if size > _HUGE:
+            return FloatingPointError(f"{said} It has {what} of {size:.2g}: {remedy}.")
     # A row moves each of its weights by at most lr, and so its own score by at most lr times
     # the sum of its magnitudes: that should not exceed what is to be predicted.
-    aim = max(float(np.abs(target).max()) for target in problem.targets)
+    aim = max(1.0, max(float(np.abs(each).max()) for each in problem.targets))
+    if hasattr(loss, "prediction"):
+        aim = max(1.0, np.log(aim))  # scores are on the other side of the link
     return FloatingPointError(
         f"{said} lr={lr:g} is too large: at most {aim / (values.sum() + 1.0):.2g} is safe with "
-        "such rows. Or scale y."
+        "such rows."
     )

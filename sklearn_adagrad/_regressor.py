@@ -9,6 +9,7 @@ from sklearn.model_selection import ShuffleSplit
 
 from ._base import BaseAdagrad, _fit_context, loss_options
 from ._types import Loss, MatrixLike
+from ._validation import check_numbers
 from .kernels.losses import REGRESSION
 
 
@@ -272,8 +273,8 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
     def _n_heads(self, fitted):
         return 1
 
-    def _targets(self, y, fitted):
-        y = np.ascontiguousarray(y, dtype=np.float64)
+    def _targets(self, y, fitted, name="y"):
+        y = check_numbers(y, name)
         loss = self._loss()
         if hasattr(loss, "check_target"):
             loss.check_target(y)

@@ -23,6 +23,12 @@ def copy_state(state):
     return State(*(array.copy() for array in state))
 
 
+def own_state(state):
+    """``state`` itself, or a copy if its memory cannot be written (a mapped file, say)."""
+    writable = all(array.flags.writeable and array.flags.aligned for array in state)
+    return state if writable else copy_state(state)
+
+
 def clock(state):
     """How many rows were learnt."""
     return int(state.totals["t"][0])

@@ -10,14 +10,14 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
-from ._broken import name_of, refuse_broken, refuse_broken_csr, refuse_not_finite
+from ._broken import name_of, refuse_broken, refuse_not_finite
 from .kernels.rows import Bits, Rows, inspect
 
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 _UNSIGNED = {4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
 
 
-def check_rows(estimator, X, *, reset, dtype=None, read=inspect):
+def check_rows(estimator, X, *, reset, dtype=None, read=inspect, name="X"):
     """Return ``X`` as ``Rows``, its number of columns, and its largest magnitude.
 
     CSR input of floats with sorted, distinct indices and no stored zeros is used where it
@@ -43,7 +43,7 @@ def check_rows(estimator, X, *, reset, dtype=None, read=inspect):
     rows, bits = _arrays(X)
     verdict = read(rows, bits, X.shape[1])
     if not verdict.ordered or verdict.smallest == 0:
-        refuse_broken_csr(X)
+        refuse_broken(X)
         X = sparse.csr_array((X.data.copy(), X.indices.copy(), X.indptr.copy()), shape=X.shape)
         X.sum_duplicates()
         X.eliminate_zeros()
@@ -51,7 +51,7 @@ def check_rows(estimator, X, *, reset, dtype=None, read=inspect):
         verdict = read(rows, bits, X.shape[1])
     peak = float(np.array(verdict.largest, bits.words.dtype).view(rows.values.dtype))
     if not np.isfinite(peak):
-        refuse_not_finite(rows)
+        refuse_not_finite(rows, name)
     return rows, X.shape[1], peak
 
 
@@ -71,8 +71,10 @@ def bits_of(values):
 def _arrays(X):
     """The arrays of a CSR matrix, in one of the few forms that the kernels are compiled for."""
     indptr, indices, values = X.indptr, X.indices, X.data
-    if len(indptr) != X.shape[0] + 1 or not indptr.ndim == indices.ndim == values.ndim == 1:
-        refuse_broken_csr(X)
+    kinds = indptr.dtype.kind + indices.dtype.kind
+    vectors = indptr.ndim == indices.ndim == values.ndim == 1
+    if not (vectors and set(kinds) <= set("iu") and len(indptr) == X.shape[0] + 1):
+        refuse_broken(X)
     index = indices.dtype
     if index != indptr.dtype or index.kind != "i" or index.itemsize < 4:
         index = np.dtype(np.int64)
@@ -92,18 +94,31 @@ def _read_only(array, dtype):
     return array
 
 
-def check_target(estimator, y, n_rows):
-    """Return ``y`` as a vector with one finite entry per row."""
+def check_target(estimator, y, n_rows, name="y"):
+    """Return ``y`` as a vector with one entry per row, finite if it is of numbers."""
     if y is None:
         raise ValueError(
-            f"{type(estimator).__name__} requires y to be passed, but the target y is None."
+            f"{type(estimator).__name__} requires {name} to be passed, but the target {name} is "
+            "None."
         )
     if not (isinstance(y, np.ndarray) and y.ndim == 1):
         y = column_or_1d(y, warn=True)
-    _check_length("y", y, n_rows)
+    _check_length(name, y, n_rows)
+    if y.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {name} has dtype {y.dtype}.")
     if y.dtype.kind == "f":
-        _check_finite("y", y)
+        _check_finite(name, y)
     return y
+
+
+def check_numbers(y, name="y"):
+    """Return the targets ``y`` as float64."""
+    try:
+        numbers = np.ascontiguousarray(y, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be numbers, got dtype {y.dtype}: {error}") from error
+    _check_finite(name, numbers)
+    return numbers
 
 
 def check_weights(sample_weight, n_rows, name="sample_weight"):

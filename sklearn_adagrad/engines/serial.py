@@ -12,15 +12,17 @@ _ENTRIES_AHEAD, _RECORDS_AHEAD = 480, 160
 _CACHE = 2**20
 
 
-def learn(rows, order, targets, weights, loss, rule, heads, *, fit_intercept, limit):
+def learn(rows, order, targets, weights, loss, rule, heads, *, fit_intercept, limit, peak):
     """Learn ``rows`` in ``order`` with every head.
 
-    Returns None, or the row at which a score or slope left the range of numbers.
+    Returns None, or the row whose score or gradient left the range of numbers.
     """
     kernel = variant(kernels.learn, loss, rule)
     ahead = _ahead(rows, heads)
     for target, state in zip(targets, heads, strict=True):
-        done = kernel(rows, order, target, weights, loss, rule, state, fit_intercept, limit, ahead)
+        done = kernel(
+            rows, order, target, weights, loss, rule, state, fit_intercept, limit, peak, ahead
+        )
         if done < len(order):
             return order[done]
     return None
@@ -31,7 +33,7 @@ def scores(rows, bits, n_features, rule, heads):
     out = np.empty((len(heads), len(rows.indptr) - 1))
     kernel, ahead = variant(kernels.score, rule), _ahead(rows, heads)
     for state, scores in zip(heads, out, strict=True):
-        verdict = kernel(rows, bits, n_features, rule, state, ahead, scores)
+        verdict = kernel(rows, bits, n_features, rule, _read_only(state), ahead, scores)
     return out.T, verdict
 
 
@@ -47,3 +49,11 @@ def _ahead(rows, heads):
     length = max(1, len(rows.indices) // (len(rows.indptr) - 1))
     small = heads[0].cells.nbytes <= _CACHE
     return kernels.Ahead(1 + _ENTRIES_AHEAD // length, 0 if small else 1 + _RECORDS_AHEAD // length)
+
+
+def _read_only(state):
+    """Read-only views: where the memory is a mapped file, it is no other type to compile for."""
+    views = [np.require(array, requirements="A").view() for array in state]
+    for view in views:
+        view.flags.writeable = False
+    return kernels.State(*views)

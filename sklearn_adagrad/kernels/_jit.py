@@ -54,14 +54,16 @@ def inlined(function):
 
 
 @functools.cache
-def _in_memory(kernel):
+def _in_memory(kernel, classes):
+    # One for each set of classes: numba tells named tuples apart by their names only.
     return njit(**_OPTIONS)(kernel.py_func)
 
 
 def variant(kernel, *objects):
     """Return ``kernel``, or its twin without a disk cache where a user's class takes part."""
-    own = all(type(each).__module__.startswith(_PACKAGE) for each in objects)
-    return kernel if own or config.DISABLE_JIT else _in_memory(kernel)
+    classes = tuple(type(each) for each in objects)
+    own = all(each.__module__.startswith(_PACKAGE) for each in classes)
+    return kernel if own or config.DISABLE_JIT else _in_memory(kernel, classes)
 
 
 def generic(stub):

@@ -83,16 +83,27 @@ def _update(rows, rule, cells, t, i, slope):
         write(cells, indices[k], update(rule, record, slope * values[k], t))
 
 
+@inlined
+def _peak(rows, i):
+    """The largest magnitude in row ``i``, and of the intercept's 1."""
+    start, _, stop = _span(rows.indptr, i)
+    peak = 1.0
+    for k in range(start, stop):
+        peak = max(peak, np.float64(abs(rows.values[k])))
+    return peak
+
+
 @compiled
-def learn(rows, order, y, weights, loss, rule, state, fit_intercept, limit, ahead):
+def learn(rows, order, y, weights, loss, rule, state, fit_intercept, limit, peak, ahead):
     """Learn ``rows`` in ``order``; a row of weight zero is passed over as if it were not there.
 
     Each row is scored and its loss added to the totals *before* it is learnt. While its
     slope is worked out, later rows and their records are fetched: the processor would
     otherwise wait for one after the other.
 
-    Returns how many positions of ``order`` were done: fewer than all if a score is not finite
-    or a slope is larger than ``limit``, in which case that row was not learnt.
+    ``peak`` is the largest magnitude in ``rows``. Returns how many positions of ``order`` were
+    done: fewer than all if a row's score is not finite or one of its gradients is larger than
+    ``limit``, in which case that row was not learnt.
     """
     totals = state.totals[0]
     t, losses, mass = totals.t, totals.loss, totals.weight
@@ -106,7 +117,8 @@ def learn(rows, order, y, weights, loss, rule, state, fit_intercept, limit, ahea
         _fetch_row(rows, np.uintp(order[min(p + ahead.rows, end)]))
         if ahead.records > 0:
             _fetch_records(rows, state.cells, np.uintp(order[min(p + ahead.records, end)]))
-        if not (abs(slope) <= limit and abs(score) < np.inf):
+        steep = abs(slope)
+        if not (steep * peak <= limit or steep * _peak(rows, i) <= limit) or abs(score) == np.inf:
             done = p
             break
         losses += weights[i] * value(loss, y[i], score)

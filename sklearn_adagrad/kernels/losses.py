@@ -221,10 +221,13 @@ class Tweedie(NamedTuple):
             return np.exp(score) - y * score
         if p == 2.0:
             return score + y * np.exp(-score)
-        return np.exp(score * (2.0 - p)) / (2.0 - p) - y * np.exp(score * (1.0 - p)) / (1.0 - p)
+        loss = np.exp(score * (2.0 - p)) / (2.0 - p)
+        # 0 times an exponential that has overflowed would not be 0.
+        return loss - y * np.exp(score * (1.0 - p)) / (1.0 - p) if y != 0.0 else loss
 
     def gradient(self, y, score):
-        return np.exp(score * (2.0 - self.power)) - y * np.exp(score * (1.0 - self.power))
+        slope = np.exp(score * (2.0 - self.power))
+        return slope - y * np.exp(score * (1.0 - self.power)) if y != 0.0 else slope
 
     def prediction(self, score):
         return np.exp(score)
