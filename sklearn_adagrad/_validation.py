@@ -75,9 +75,8 @@ def _arrays(X):
     vectors = indptr.ndim == indices.ndim == values.ndim == 1
     if not (vectors and set(kinds) <= set("iu") and len(indptr) == X.shape[0] + 1):
         refuse_broken(X)
-    index = indices.dtype
-    if index != indptr.dtype or index.kind != "i" or index.itemsize < 4:
-        index = np.dtype(np.int64)
+    narrow = indptr.dtype == indices.dtype == np.int32
+    index = np.dtype(np.int32 if narrow else np.int64)
     size = max(0, int(indptr[-1]))  # scipy allows arrays longer than what is in use
     rows = Rows(
         _read_only(indptr, index),

@@ -106,7 +106,7 @@ def learn(rows, order, y, weights, loss, rule, state, fit_intercept, limit, peak
     ``limit``, in which case that row was not learnt.
     """
     totals = state.totals[0]
-    t, losses, mass = totals.t, totals.loss, totals.weight
+    t, losses, mass = totals["t"], totals["loss"], totals["weight"]
     done, end = len(order), len(order) - 1
     for p in range(len(order)):
         i = np.uintp(order[p])
@@ -131,7 +131,7 @@ def learn(rows, order, y, weights, loss, rule, state, fit_intercept, limit, peak
             intercept = read(rule, state.intercept, 0)
             write(state.intercept, 0, update(rule, intercept, slope, t))
         _update(rows, rule, state.cells, t, i, slope)
-    totals.t, totals.loss, totals.weight = t, losses, mass
+    totals["t"], totals["loss"], totals["weight"] = t, losses, mass
     return done
 
 
@@ -142,7 +142,7 @@ def score(rows, bits, n_features, rule, state, ahead, out):
     Rows are scored right after their inspection. If they are not ordered, or not finite,
     ``out`` is of no use.
     """
-    t, n_rows = state.totals[0].t, len(rows.indptr) - 1
+    t, n_rows = state.totals[0]["t"], len(rows.indptr) - 1
     verdict = Verdict(is_sound(rows), bits.unsigned, bits.words.dtype.type(0))
     for first in range(0, n_rows, BLOCK):
         last = min(first + BLOCK, n_rows)
