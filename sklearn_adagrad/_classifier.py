@@ -54,12 +54,13 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         :ref:`own_loss`.
     lr : float, default=0.1
         Learning rate: the size of a feature's very first step, and an upper bound of every
-        later one. The best value is near 0.05 for one-hot rows and near 1 for TF-IDF rows; it
-        is the one parameter that is always worth a search.
+        later one. The best value is near 0.05 for one-hot rows and 1 or more for TF-IDF rows;
+        it is the one parameter that is always worth a search.
     eps : float, default=1e-10
         Added to the root of the accumulator, outside the root; the default is PyTorch's. It
-        matters from about 1e-4 upwards, where it holds back features whose gradients are
-        small. 0 is allowed, and 0 / 0 is a step of 0.
+        holds back features whose gradients are small: large values, up to 1, help on text,
+        values below 1e-4 make little difference on one-hot rows. 0 is allowed, and 0 / 0 is a
+        step of 0.
     lr_decay : float, default=0.0
         Row ``t`` is learnt with ``lr / (1 + (t - 1) * lr_decay)``. The accumulator already
         makes steps smaller, hence no further decay by default.

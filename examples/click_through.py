@@ -1,0 +1,199 @@
+"""Predict clicks from a stream: hash each row, predict it, then learn it, once.
+
+    python examples/click_through.py                         # Adult, ships with the examples
+    python examples/click_through.py train.tsv --chunk 5000  # or train.tsv.gz, train.tsv.xz
+    zcat day_*.gz | python examples/click_through.py -
+
+Without a path the rows are the 48,842 people of UCI Adult (see data/README.md), in an order
+shuffled once; a "click" is an income above 50,000 dollars a year. With a path they are lines
+as in the Criteo display advertising challenge: a label, 13 integer and 26 categorical fields,
+separated by tabs, a missing value being empty. They are read, hashed and learnt in chunks.
+
+AdagradClassifier is compared with SGDClassifier, with and without averaging: the same rows in
+the same order, the same rates to choose from, the best rate counts. A chunk is predicted
+before it is learnt, so log loss and AUC are those of unseen rows; the first is only learnt.
+(SGDClassifier visits all 2**bits columns in every call, so larger chunks speed it up.)
+"""
+
+import argparse
+import gzip
+import itertools
+import lzma
+import math
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy.special import entr
+from sklearn.feature_extraction import FeatureHasher
+from sklearn.linear_model import SGDClassifier
+
+from sklearn_adagrad import AdagradClassifier
+
+# No penalty: at SGD's best rates, no alpha from 1e-5 to 1e-3 gained more than 0.0001.
+SGD = {"loss": "log_loss", "penalty": None, "learning_rate": "constant", "shuffle": False}
+LEARNERS = {
+    "AdaGrad": lambda rate: AdagradClassifier(lr=rate),
+    "SGD": lambda rate: SGDClassifier(eta0=rate, **SGD),
+    "averaged SGD": lambda rate: SGDClassifier(eta0=rate, average=True, **SGD),
+}
+STYLES = [("#0072B2", "-", "o"), ("#D55E00", "--", "s"), ("#009E73", ":", "^")]
+FIELDS = [f"I{i}=" for i in range(1, 14)] + [f"C{i}=" for i in range(1, 27)]
+Row = tuple[bool, list[str]]  # whether it was clicked, and tokens "field=value"
+
+
+def adult_rows() -> Iterator[Row]:
+    data = Path(__file__).parent / "data"
+    packed = [(data / name).read_bytes() for name in ("a9a.xz", "a9a.t.xz")]
+    lines = b"".join(map(lzma.decompress, packed)).decode().splitlines()
+    for i in np.random.default_rng(0).permutation(len(lines)):
+        label, *columns = lines[i].split()
+        yield label == "+1", [f"f{column.removesuffix(':1')}" for column in columns]
+
+
+def criteo_rows(path: str) -> Iterator[Row]:
+    opener = {".gz": gzip.open, ".xz": lzma.open}.get(Path(path).suffix, open)
+    with opener(0 if path == "-" else path, "rt", encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                yield criteo_row(line)
+            except ValueError as error:
+                raise ValueError(f"{path}, line {number}: {error}") from error
+
+
+def criteo_row(line: str) -> Row:
+    label, *fields = line.rstrip("\n").split("\t")
+    if len(fields) != 39:
+        raise ValueError(f"{len(fields) + 1} fields, not 40 (label, 13 integers, 26 categories)")
+    if label not in ("0", "1"):
+        raise ValueError(f"the label is {label!r}, not 0 or 1")
+    values = [bucket(value) for value in fields[:13]] + fields[13:]
+    return label == "1", [field + value for field, value in zip(FIELDS, values, strict=True)]
+
+
+def bucket(value: str) -> str:
+    """A missing or small number as it is, a larger one by the square of its logarithm."""
+    plain = not value or int(value) <= 2
+    return value if plain else f"log{math.floor(math.log(int(value)) ** 2)}"
+
+
+class Contestant:
+    """A model, and how well it predicted each chunk just before it learnt it."""
+
+    def __init__(self, name: str, rate: float) -> None:
+        self.name, self.rate, self.model = name, rate, LEARNERS[name](rate)
+        self.loss, self.seconds = 0.0, 0.0  # sum over the rows, and spent in learning
+        self.histogram = np.zeros((20_000, 2))  # of the scores, by label
+        self.curve = []  # (rows predicted, log loss)
+
+    def see(self, X, clicked: np.ndarray) -> None:
+        if not hasattr(self.model, "classes_"):  # the first chunk
+            self.model.partial_fit(X, clicked, classes=[False, True])
+            return
+        scores = self.model.decision_function(X).astype(np.float64)
+        began = time.perf_counter()
+        self.model.partial_fit(X, clicked)
+        self.seconds += time.perf_counter() - began
+        bins = (9_999 * (1.0 + scores / (1.0 + np.abs(scores)))).astype(int)
+        self.histogram += np.bincount(2 * bins + clicked, minlength=40_000).reshape(-1, 2)
+        self.loss += np.logaddexp(0.0, np.where(clicked, -scores, scores)).sum()
+        self.log_loss = self.loss / self.histogram.sum()
+        self.curve.append((self.histogram.sum(), self.log_loss))
+
+    @property
+    def auc(self) -> float:
+        """How often a click scored higher than another row; a tie counts half."""
+        others, clicks = self.histogram.T
+        pairs = others.sum() * clicks.sum()
+        return clicks @ (np.cumsum(others) - others / 2.0) / pairs if pairs else math.nan
+
+
+def best(tried: list[Contestant]) -> Contestant:
+    return min(tried, key=lambda one: one.log_loss)
+
+
+def draw(path: Path, title: str, contest: list[list[Contestant]], constant: float) -> None:
+    plt.switch_backend("Agg")
+    plt.rcParams |= {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False}
+    plt.rcParams |= {"axes.grid": True, "grid.alpha": 0.25, "figure.constrained_layout.use": True}
+    both = {"xscale": "log", "ylabel": "progressive log loss (nats per row)"}
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5), subplot_kw=both)
+    figure.suptitle(title)
+    rates = [one.rate for one in contest[0]]
+    for tried, (color, line, marker) in zip(contest, STYLES, strict=True):
+        one, style = best(tried), {"color": color, "linestyle": line, "linewidth": 2}
+        label = f"{one.name} at {one.rate:g}:\nlog loss {one.log_loss:.4f}, AUC {one.auc:.4f}"
+        left.plot(*np.transpose(one.curve), **style)
+        right.plot(rates, [each.log_loss for each in tried], **style, marker=marker, label=label)
+    right.axhline(constant, color="0.4", label=f"share of clicks for\nevery row: {constant:.4f}")
+    right.set_ylim(0.97 * min(best(tried).log_loss for tried in contest), 1.03 * constant)
+    left.set(title="On the way, each at its best rate", xlabel="rows predicted")
+    left.xaxis.set_major_formatter("{x:,.0f}")
+    right.set(title="At the end, at every rate", xlabel="learning rate")
+    right.set_xticks(rates, [f"{rate:g}" for rate in rates])
+    right.minorticks_off()
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    figure.savefig(path, dpi=150)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("path", nargs="?", help="Criteo-format file (.gz, .xz), or - for stdin")
+    parser.add_argument("--bits", type=int, default=22, help="hash to 2**BITS columns (22)")
+    parser.add_argument("--lr", type=float, nargs="+", metavar="RATE", help="rates to try")
+    parser.add_argument("--chunk", type=int, default=1000, help="rows in a chunk (1000)")
+    parser.add_argument("--rows", type=int, help="stop after so many rows")
+    parser.add_argument("--picture", type=Path, default=Path("click_through.png"))
+    parser.set_defaults(lr=[0.003, 0.01, 0.03, 0.1, 0.3])
+    args = parser.parse_args()
+
+    # A value is +1 or -1: the token is there. Thanks to the signs, which are part of the hash,
+    # tokens that share a column blur each other but do not add up. On 10,000 Criteo rows, hashed
+    # in eight ways, lr=0.1 had log loss 0.4985 with and 0.5047 without signs at 2**10 columns,
+    # and the same from 2**18 on. float32 halves the memory at the same loss.
+    hasher = FeatureHasher(2**args.bits, input_type="string", dtype=np.float32)
+    rows = itertools.islice(criteo_rows(args.path) if args.path else adult_rows(), args.rows)
+    contest = [[Contestant(name, rate) for rate in sorted(set(args.lr))] for name in LEARNERS]
+    n_rows, next_line, hashing, began = 0, 2 * args.chunk, 0.0, time.perf_counter()
+    print("Log loss and AUC of all predictions so far, at the (rate) that is best so far")
+    print(f"{'rows':>12}", *(f"{name:>24}" for name in LEARNERS))
+    while chunk := list(itertools.islice(rows, args.chunk)):
+        X = hasher.transform(tokens for _, tokens in chunk)
+        clicked = np.array([label for label, _ in chunk])
+        hashing += time.perf_counter() - began
+        for one in itertools.chain(*contest):
+            one.see(X, clicked)
+        n_rows += len(chunk)
+        if n_rows >= next_line:
+            next_line = 2 * n_rows
+            said = (f"{o.log_loss:.4f} {o.auc:.4f} ({o.rate:g})" for o in map(best, contest))
+            print(f"{n_rows:12,}", *(f"{each:>24}" for each in said), flush=True)
+        began = time.perf_counter()
+    if n_rows <= args.chunk:
+        raise ValueError(f"{n_rows} rows are too few: the first {args.chunk} are only learnt")
+
+    others, clicks = contest[0][0].histogram.sum(axis=0)
+    share, model = clicks / (others + clicks), best(contest[0]).model
+    constant = entr(share) + entr(1.0 - share)
+    print(f"\nClicks: {share:.1%}; predicting that for every row has log loss {constant:.4f}.")
+    print(f"Parsing and hashing: {n_rows / hashing:,.0f} rows/s.\n")
+    rates = "".join(f"{one.rate:8g}" for one in contest[0])
+    print(f"Log loss at rate{rates}   best AUC   learnt rows/s")
+    for tried in contest:
+        losses = "".join(f"{one.log_loss:8.4f}" for one in tried)
+        speed = (others + clicks) * len(tried) / sum(one.seconds for one in tried)
+        print(f"{tried[0].name:16}{losses}{best(tried).auc:11.4f}{speed:16,.0f}")
+    print(f"\nAdaGrad at {model.lr:g}, row by row: progressive_loss_ {model.progressive_loss_:.4f}")
+    title = {None: "UCI Adult", "-": "Standard input"}.get(args.path, args.path)
+    draw(args.picture, f"{title}: {n_rows:,} rows", contest, constant)
+    print(f"Learning curves: {args.picture}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (OSError, EOFError, lzma.LZMAError, ValueError) as error:
+        sys.exit(f"{Path(__file__).name}: {error}")
