@@ -340,7 +340,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
     def _targets(self, y, fitted, name="y"):
         codes = encode(y, fitted["classes_"], name)
         positives = range(1, 2) if len(fitted["classes_"]) == 2 else range(len(fitted["classes_"]))
-        return tuple(np.where(codes == positive, 1.0, -1.0) for positive in positives)
+        return tuple(2.0 * (codes == positive) - 1.0 for positive in positives)
 
     def _weigh(self, y, weights, fitted):
         if self.class_weight is None:

@@ -17,7 +17,7 @@ def encode(y, classes, name="y"):
     if len(classes) == 2:  # two comparisons are faster than a search
         positive = np.asarray(y == classes[1])
         known = positive | np.asarray(y == classes[0])
-        codes = positive.astype(np.intp)
+        codes = positive.view(np.int8)
     else:
         try:
             codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
