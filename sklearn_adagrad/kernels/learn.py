@@ -118,7 +118,8 @@ def learn(rows, order, y, weights, loss, rule, state, fit_intercept, limit, peak
         if ahead.records > 0:
             _fetch_records(rows, state.cells, np.uintp(order[min(p + ahead.records, end)]))
         steep = abs(slope)
-        if not (steep * peak <= limit or steep * _peak(rows, i) <= limit) or abs(score) == np.inf:
+        fits = steep * peak <= limit or steep * _peak(rows, i) <= limit
+        if not (fits and abs(score) < np.inf):
             done = p
             break
         losses += weights[i] * value(loss, y[i], score)
