@@ -15,17 +15,18 @@ _CACHE = 2**20
 def learn(rows, order, targets, weights, loss, rule, heads, *, fit_intercept, limit, peak):
     """Learn ``rows`` in ``order`` with every head.
 
-    Returns None, or the row whose score or gradient left the range of numbers.
+    Returns None, or the first row whose score or gradient left the range of numbers for some
+    head. All heads have learnt the rows before it.
     """
     kernel = variant(kernels.learn, loss, rule)
     ahead = _ahead(rows, heads)
+    first = len(order)
     for target, state in zip(targets, heads, strict=True):
         done = kernel(
             rows, order, target, weights, loss, rule, state, fit_intercept, limit, peak, ahead
         )
-        if done < len(order):
-            return order[done]
-    return None
+        first = min(first, done)
+    return order[first] if first < len(order) else None
 
 
 def scores(rows, bits, n_features, rule, heads):

@@ -1,0 +1,69 @@
+"""The command line: run benchmarks, print JSON lines, then tables.
+
+Standard output carries one JSON object per line and nothing else; the tables for people go to
+standard error. ``--markdown`` prints only the tables, on standard output. ``--write PAGE``
+puts them between the markers of a Markdown page and leaves its prose alone.
+"""
+
+import argparse
+import json
+import sys
+import time
+
+from . import machine, page, registry, table
+from .options import Options
+
+
+def main():
+    """Run the benchmarks that the command line names."""
+    arguments = _parse()
+    if not arguments.names:
+        print("python -m benchmarks NAME [NAME ...], or all:")
+        for name in registry.NAMES:
+            print(f"  {name:10} {registry.load(name).__doc__.splitlines()[0]}")
+        return
+    names = registry.NAMES if "all" in arguments.names else arguments.names
+    options = Options(arguments.rounds, arguments.scale, arguments.adult)
+    if arguments.write:
+        page.check(arguments.write, ["machine", *names])
+    blocks = {"machine": machine.describe(options)}
+    for name in names:
+        blocks[name] = _run(name, options, quiet=arguments.markdown)
+        if arguments.write:  # now, so that an interrupted run keeps what it measured
+            page.write(arguments.write, blocks)
+    text = "\n\n".join(blocks.values())
+    print(text, file=sys.stdout if arguments.markdown else sys.stderr)
+
+
+def _parse():
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which ones; none: list them")
+    parser.add_argument("--rounds", type=int, help="timed runs of each contestant")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="share of the rows, for a quick look (say 0.02)"
+    )
+    parser.add_argument("--adult", metavar="FILE", help="Adult as libsvm rows (a9a), for quality")
+    parser.add_argument("--markdown", action="store_true", help="print only the tables")
+    parser.add_argument("--write", metavar="PAGE", help="also put the tables into this page")
+    arguments = parser.parse_args()
+    unknown = set(arguments.names) - {"all", *registry.NAMES}
+    if unknown:
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    return arguments
+
+
+def _run(name, options, quiet):
+    """Run one benchmark and return its table."""
+    module = registry.load(name)
+    began = time.perf_counter()
+    records = []
+    for record in module.run(options):
+        records.append({"benchmark": name, **record})
+        if not quiet:
+            print(json.dumps(records[-1]), flush=True)
+    print(f"{name}: {time.perf_counter() - began:.0f} s in all", file=sys.stderr)
+    return table.render(records, module.COLUMNS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""One benchmark per file; ``registry`` lists them."""

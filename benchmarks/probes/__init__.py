@@ -1,0 +1,1 @@
+"""Small programs that ``subprocesses.probe`` runs in processes of their own."""

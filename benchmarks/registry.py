@@ -1,0 +1,23 @@
+"""The benchmarks that exist. A new one is a file in ``cases/`` and a line here.
+
+A case module has a docstring whose first line says what it measures, ``COLUMNS`` (the fields
+of its records that the table shows) and ``run(options)``, which yields records: plain dicts.
+"""
+
+from importlib import import_module
+
+NAMES = (
+    "one_pass",
+    "epochs",
+    "peers",
+    "one_row",
+    "predict",
+    "memory",
+    "startup",
+    "quality",
+)
+
+
+def load(name):
+    """Import a benchmark only when it is asked for."""
+    return import_module(f"{__package__}.cases.{name}")

@@ -1,0 +1,158 @@
+"""A broken matrix is refused with the row named, and the model is as before, to the bit.
+
+The kernels check no bounds: what gets past this is a crash or a wrong model.
+"""
+
+import re
+
+import numpy as np
+import pytest
+from common import FEATURES, assert_refused, every_estimator, small_data, trained, untrained
+from scipy import sparse
+
+from sklearn_adagrad import AdagradRegressor
+
+
+def broken(change):
+    """A CSR array whose arrays were changed by hand, past scipy's checks."""
+    X = sparse.csr_array((np.ones(6), [0, 3, 7, 1, 2, 5], [0, 3, 3, 4, 6]), shape=(4, FEATURES))
+    change(X)
+    return X
+
+
+def put(name, position, value):
+    return lambda X: getattr(X, name).__setitem__(position, value)
+
+
+def replace(name, array):
+    return lambda X: setattr(X, name, np.asarray(array))
+
+
+BROKEN = {
+    "negative index": (put("indices", 4, -1), r"[Rr]ow 3 .*column index -1"),
+    "index past the last column": (put("indices", 2, 8), r"[Rr]ow 0 .*column index 8.*0 to 7"),
+    "huge index": (put("indices", 3, 2**31 - 1), r"[Rr]ow 2 .*column index 2147483647"),
+    "hidden among unsorted": (replace("indices", [7, 99, 1, 1, 2, 5]), r"[Rr]ow 0 .*99"),
+    "indptr decreasing": (replace("indptr", [0, 4, 3, 4, 6]), r"indptr goes down.* row 1"),
+    "indptr past the end": (put("indptr", 4, 7), r"[Rr]ow 3 of X ends at entry 7.* 6"),
+    "indptr far past the end": (put("indptr", slice(2, None), 10**9), r"[Rr]ow 1 of X ends"),
+    "indptr negative": (put("indptr", 1, -3), r"indptr goes down.* row 0"),
+    "indptr all negative": (replace("indptr", [0, -1, -1, -1, -1]), r"indptr goes down.* row 0"),
+    "indptr not from 0": (put("indptr", 0, 1), r"row 0 .*does not begin"),
+    "indptr too short": (replace("indptr", [0, 3, 6]), r"indptr has 3 entries.* 5"),
+    "indptr too long": (replace("indptr", [0, 1, 2, 3, 4, 5, 6]), r"indptr has 7 entries.* 5"),
+    "indptr empty": (replace("indptr", np.array([], int)), r"indptr has 0 entries"),
+    "too few values": (replace("data", np.ones(5)), r"6 entries.* 5"),
+    "too few indices": (replace("indices", [0, 3, 7, 1, 2]), r"5 entries.* 6|ends at entry 6.* 5"),
+    "float indices": (replace("indices", np.array([0.5, 3, 7, 1, 2, 5])), r"X\.indices.*float64"),
+    "float indptr": (replace("indptr", np.array([0, 3, 3, 4, 6.5])), r"X\.indptr.*float64"),
+    "infinite indptr": (replace("indptr", np.array([0, 3, 3, 4, np.inf])), r"X\.indptr.*float64"),
+    "indices of two dimensions": (replace("indices", np.zeros((6, 1), int)), r"X\.indices"),
+    "values of two dimensions": (replace("data", np.ones((6, 1))), r"X\.data"),
+}
+
+
+@every_estimator
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "predict"])
+@pytest.mark.parametrize("what", BROKEN)
+@pytest.mark.parametrize("dtype", [np.float64, int], ids=["as it is", "to be converted"])
+def test_broken_csr(estimator, method, what, dtype):
+    change, message = BROKEN[what]
+    X = broken(change)
+    X.data = X.data.astype(dtype)
+    y = None if method == "predict" else np.arange(4) % 2
+    assert_refused(trained(estimator), method, f"{message}.*Rebuild X", X, y)
+    if method != "predict":
+        assert_refused(untrained(estimator), method, message, X, y)
+
+
+def bad_csc():
+    X = sparse.csc_array(np.eye(4, FEATURES))
+    X.indices[2] = 4
+    return X
+
+
+def bad_coo(row, column):
+    X = sparse.coo_array(np.eye(4, FEATURES))
+    X.coords[0][2], X.coords[1][2] = row, column
+    return X
+
+
+def bad_coo_length():
+    X = sparse.coo_array(np.eye(4, FEATURES))
+    X.data = X.data[:2]
+    return X
+
+
+def bad_bsr():
+    X = sparse.bsr_array(np.eye(4, FEATURES), blocksize=(2, 2))
+    X.indices[1] = 4
+    return X
+
+
+def bad_lil():
+    X = sparse.lil_array(np.eye(4, FEATURES))
+    X.rows[1][0] = 99
+    return X
+
+
+OTHERS = {
+    "csc": (bad_csc, r"column 2 .*row index 4\b.* 4 rows"),
+    "coo row": (lambda: bad_coo(4, 0), r"entry 2 .*row 4\b.* 4\b"),
+    "coo negative row": (lambda: bad_coo(-1, 0), r"entry 2 .*row -1\b.* 4\b"),
+    "coo column": (lambda: bad_coo(0, 8), r"entry 2 .*column 8\b.* 8\b"),
+    "coo negative column": (lambda: bad_coo(0, -5), r"entry 2 .*column -5\b.* 8\b"),
+    "coo lengths": (bad_coo_length, "4 row indices for 2 values"),
+    "bsr": (bad_bsr, "row 1 .*column index 4.* 4 block columns"),
+    "lil": (bad_lil, "row 1 .*column index 99"),
+}
+
+
+@every_estimator
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "predict"])
+@pytest.mark.parametrize("what", OTHERS)
+def test_broken_matrix_of_another_format(estimator, method, what):
+    make, message = OTHERS[what]
+    y = None if method == "predict" else np.arange(4) % 2
+    message = re.compile(f"{message}.*Rebuild X", re.IGNORECASE | re.DOTALL)
+    assert_refused(trained(estimator), method, message, make(), y)
+
+
+def poisoned(form, value):
+    """Rows of which row 13, column 5 is ``value``."""
+    X = small_data()[0].toarray()
+    X[13, 5] = value
+    if form == "float16":
+        return X.astype(np.float16)
+    return X.astype(object) if form == "object" else getattr(sparse, form, np.asarray)(X)
+
+
+FORMS = ["array", "csr_array", "csr_matrix", "csc_array", "coo_array", "float16", "object"]
+
+
+@every_estimator
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "predict"])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("value", "said"), [(np.nan, "NaN"), (np.inf, "infinity"), (-np.inf, "infinity")]
+)
+def test_values_not_finite(estimator, method, form, value, said):
+    y = None if method == "predict" else small_data()[1]
+    message = f"X contains {said}.* row 13, column 5"
+    assert_refused(trained(estimator), method, message, poisoned(form, value), y)
+    if y is not None:
+        assert_refused(untrained(estimator), method, message, poisoned(form, value), y)
+
+
+@pytest.mark.parametrize("form", ["array", "csr_array", "float16"])
+def test_value_too_large_for_a_model_of_float32(form):
+    X, y = small_data()
+    model = AdagradRegressor().partial_fit(X.astype(np.float32), y)
+    large = poisoned(form, 1e300 if form != "float16" else np.inf)
+    with np.errstate(over="ignore"):
+        assert_refused(model, "partial_fit", "infinity or a value too large", large, y)
+
+
+def test_duplicates_whose_sum_overflows():
+    X = sparse.csr_array(([1e308, 1e308, 1.0], [1, 1, 0], [0, 0, 3]), shape=(2, 3))
+    assert_refused(AdagradRegressor(), "partial_fit", "infinity.* row 1, column 1", X, [0.0, 1.0])
