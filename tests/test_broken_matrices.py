@@ -7,7 +7,16 @@ import re
 
 import numpy as np
 import pytest
-from common import FEATURES, assert_refused, every_estimator, small_data, trained, untrained
+from common import (
+    FEATURES,
+    assert_refused,
+    bits,
+    every_estimator,
+    small_data,
+    stream,
+    trained,
+    untrained,
+)
 from scipy import sparse
 
 from sklearn_adagrad import AdagradRegressor
@@ -64,6 +73,57 @@ def test_broken_csr(estimator, method, what, dtype):
     assert_refused(trained(estimator), method, f"{message}.*Rebuild X", X, y)
     if method != "predict":
         assert_refused(untrained(estimator), method, message, X, y)
+
+
+# Rows are inspected in blocks: what one block says must not be lost in the next.
+@every_estimator
+@pytest.mark.parametrize("row", [0, 1, 62, 63, 64, 65, 127, 128, 199])
+def test_one_broken_row_among_many(estimator, row):
+    n_rows = 200
+    X = sparse.csr_array(np.tile(np.arange(FEATURES) % 3, (n_rows, 1)).astype(float))
+    y = np.arange(n_rows) % 2
+    entry = X.indptr[row]
+    for name, value, message in (
+        ("indices", -1, f"[Rr]ow {row} .*column index -1"),
+        ("indices", FEATURES, f"[Rr]ow {row} .*column index 8"),
+        ("data", np.nan, f"NaN in row {row}, column 1"),
+        ("data", np.inf, f"infinity.* in row {row}, column 1"),
+    ):
+        bad = X.copy()
+        getattr(bad, name)[entry] = value
+        for method in ("fit", "partial_fit", "predict"):
+            given = None if method == "predict" else y
+            assert_refused(trained(estimator), method, message, bad, given)
+
+
+@every_estimator
+@pytest.mark.parametrize("row", [0, 1, 62, 63, 64, 65, 127, 128, 199])
+def test_one_unusual_row_among_many(estimator, row):
+    """Out of order, or with an entry stored twice, or with a zero: the same model."""
+    dense = np.tile(np.arange(FEATURES) % 3, (200, 1)).astype(float)
+    dense[row] = 0.0
+    dense[row, [2, 5]] = [3.0, 4.0]
+    X, y = sparse.csr_array(dense), np.arange(200) % 2
+    start = X.indptr[row]
+    assert list(X.indices[start : start + 2]) == [2, 5]
+    stored = {
+        "reversed": ([5, 2], [4.0, 3.0]),
+        "twice": ([2, 2, 5], [1.0, 2.0, 4.0]),
+        "zero": ([2, 3, 5], [3.0, 0.0, 4.0]),
+    }
+    for indices, values in stored.values():
+        more = len(indices) - 2
+        other = sparse.csr_array(
+            (
+                np.concatenate([X.data[:start], values, X.data[start + 2 :]]),
+                np.concatenate([X.indices[:start], indices, X.indices[start + 2 :]]),
+                np.where(np.arange(201) > row, X.indptr + more, X.indptr),
+            ),
+            shape=X.shape,
+        )
+        plain = stream(untrained(estimator), X, y)
+        assert bits(stream(untrained(estimator), other, y)) == bits(plain)
+        np.testing.assert_array_equal(plain._scores(other), plain._scores(X))
 
 
 def bad_csc():

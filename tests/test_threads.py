@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -16,6 +17,10 @@ from common import (
     stream,
 )
 from joblib import Parallel, delayed
+from numba import config
+from numba.extending import is_jitted
+
+from sklearn_adagrad import kernels
 
 ROWS, FEATURES = 4000, 500
 
@@ -40,6 +45,15 @@ def test_models_side_by_side(estimator, loss):
         found = list(pool.map(train, [0.1, 0.3]))
     assert found == [bits(stream(estimator(loss, lr=lr), X, y, parts)) for lr in (0.1, 0.3)]
     assert found[0] != found[1]
+
+
+@pytest.mark.skipif(config.DISABLE_JIT, reason="nothing is compiled")
+def test_every_kernel_lets_go_of_the_lock():
+    """Else two threads would take turns, chunk by chunk."""
+    modules = (kernels.learn, kernels.losses, kernels.rows, kernels.rules)
+    compiled = [each for module in modules for each in vars(module).values() if is_jitted(each)]
+    assert compiled
+    assert all(each.targetoptions["nogil"] for each in compiled)
 
 
 @every_estimator
@@ -93,7 +107,6 @@ def test_workers(backend):
 
 def test_first_compilation_in_two_threads_at_once():
     """A loss that nothing has compiled yet, wanted by both."""
-    from typing import NamedTuple
 
     class Own(NamedTuple):
         def value(self, y, score):
