@@ -1,59 +1,32 @@
-"""What both estimators share: parameters become a loss, a rule and a state, and a state
-becomes attributes.
+"""What both estimators share: from input to a trained state, and from there to attributes.
 
-The only file that imports scikit-learn's private helpers.
+This file and ``_parameters`` are the only ones that import scikit-learn's private helpers.
 """
 
 import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from numbers import Integral, Real
-from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import _fit_context
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ._callbacks import Watch
-from ._range import check_fits, divergence, largest_gradient, least_eps
+from ._parameters import Parameters, StrOptions, loss_options
+from ._range import divergence, largest_gradient
 from ._state import clock, copy_state, field, new_state, own_state
 from ._training import Problem, train
 from ._validation import bits_of, check_rows, check_target, check_weights, take_rows
 from .engines import serial
-from .kernels.rules import RULES
 
 __all__ = ["BaseAdagrad", "StrOptions", "_fit_context", "loss_options"]
 
 
-def loss_options(registry):
-    """What ``loss=`` accepts: a name from ``registry``, or an object with a loss's methods."""
-    return [StrOptions(set(registry)), HasMethods(["value", "gradient"])]
-
-
-class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
-    """Parameters, training and fitted attributes of both estimators."""
-
-    _parameter_constraints: ClassVar[dict] = {
-        "lr": [Interval(Real, 0, None, closed="left")],
-        "eps": [Interval(Real, 0, None, closed="left")],
-        "lr_decay": [Interval(Real, 0, None, closed="left")],
-        "initial_accumulator_value": [Interval(Real, 0, None, closed="left")],
-        "rule": [StrOptions(set(RULES))],
-        "fit_intercept": ["boolean"],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left"), None],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "warm_start": ["boolean"],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
+class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
+    """Training and fitted attributes of both estimators."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -61,8 +34,6 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
         return tags
 
     # --- what a kind of target decides ----------------------------------------------------
-
-    _losses: ClassVar[dict]  # the losses that have a name
 
     @abstractmethod
     def _begin_fit(self, y, weights, warm):
@@ -92,31 +63,6 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
     def _splitter(self):
         """The scikit-learn splitter that sets rows aside for early stopping."""
 
-    # --- parameters -----------------------------------------------------------------------
-
-    def _loss(self):
-        """The loss as a named tuple whose numbers are floats: one compilation serves them all."""
-        if isinstance(self.loss, str):
-            return self._losses[self.loss]()
-        if not isinstance(self.loss, tuple):
-            raise TypeError(
-                f"loss={self.loss!r} must be an instance of a typing.NamedTuple class: the "
-                "compiler tells losses apart by their class and reads their fields at run time."
-            )
-        numbers = (float(each) if isinstance(each, Real) else each for each in self.loss)
-        return type(self.loss)(*numbers)
-
-    def _rule(self, dtype):
-        """The rule with ``self``'s hyper-parameters, for weights of ``dtype``."""
-        for name in ("lr", "eps", "initial_accumulator_value"):
-            check_fits(name, float(getattr(self, name)), dtype)
-        return RULES[self.rule](
-            lr=float(self.lr),
-            eps=max(float(self.eps), least_eps(dtype)),
-            lr_decay=float(self.lr_decay),
-            initial_accumulator_value=float(self.initial_accumulator_value),
-        )
-
     # --- training -------------------------------------------------------------------------
 
     def _fit(self, X, y, sample_weight, X_val, y_val, sample_weight_val):
@@ -125,40 +71,23 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
             rows, n_features, peak = check_rows(
                 self, X, reset=not warm, dtype=self._dtype if warm else None
             )
+            if warm:
+                self._check_width(n_features)
             n_rows, dtype = len(rows.indptr) - 1, rows.values.dtype
             y_seen = check_target(self, y, n_rows)
             weights = check_weights(sample_weight, n_rows)
-            if not weights.any():
-                raise ValueError(
-                    "All entries of sample_weight are zero: there is no row to learn from."
-                )
+            _require_weight(weights, "sample_weight")
             fitted = self._begin_fit(y_seen, weights, warm)
             weights = self._weigh(y_seen, weights, fitted)
-            if not weights.any():
-                raise ValueError(
-                    f"class_weight={self.class_weight!r} leaves every row with a weight of zero."
-                )
+            _require_weight(weights, "class_weight")
             problem = Problem(rows, self._targets(y_seen, fitted), weights, peak)
             order, validation = self._set_aside(
                 problem, y_seen, fitted, X_val, y_val, sample_weight_val
             )
-            if warm:
-                heads = tuple(copy_state(state) for state in self._heads)
-            else:
-                rule = self._rule(dtype)
-                heads = tuple(
-                    new_state(rule, n_features, dtype) for _ in range(self._n_heads(fitted))
-                )
+            heads = tuple(copy_state(state) for state in self._heads) if warm else None
+            heads = heads or self._new_heads(n_features, dtype, fitted)
             outcome = self._train(
                 problem, order, validation, heads, Watch(self, X, y, sample_weight, fitted)
-            )
-        if not outcome.converged:
-            warnings.warn(
-                f"Training stopped at max_iter={self.max_iter} epochs while the loss still "
-                f"improved by more than tol={self.tol:g}. Raise max_iter or lr, or set tol=None "
-                "to train for a fixed number of epochs.",
-                ConvergenceWarning,
-                stacklevel=4,
             )
         fitted |= {
             "_heads": outcome.heads,
@@ -172,7 +101,25 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
         for name in judged:
             vars(self).pop(name, None)
         vars(self).update(fitted, **(judged if validation is not None else {}))
+        if not outcome.converged:
+            warnings.warn(
+                f"Training stopped at max_iter={self.max_iter} epochs, before the loss stopped "
+                f"improving by tol={self.tol:g}. Raise max_iter or lr, or set tol=None to train "
+                "for a fixed number of epochs.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
         return self
+
+    def _new_heads(self, n_features, dtype, fitted):
+        rule = self._checked_rule(dtype)
+        return tuple(new_state(rule, n_features, dtype) for _ in range(self._n_heads(fitted)))
+
+    def _check_width(self, n_features):
+        """``n_features_in_`` runs ahead of the state while the estimator is being refitted."""
+        size = len(self._heads[0].cells)
+        if n_features != size:
+            raise ValueError(f"X has {n_features} features, but the model has {size} weights.")
 
     def _set_aside(self, problem, y, fitted, X_val, y_val, sample_weight_val):
         """The rows to learn, and the problem that judges an epoch, if any."""
@@ -201,12 +148,10 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
         n_rows = len(rows.indptr) - 1
         y_val = check_target(self, y_val, n_rows, "y_val")
         weights = check_weights(sample_weight_val, n_rows, "sample_weight_val")
-        if not weights.any():
-            raise ValueError(
-                "All entries of sample_weight_val are zero: there is no row to judge by."
-            )
-        targets = self._targets(y_val, fitted, "y_val")
-        return everything, Problem(rows, targets, self._weigh(y_val, weights, fitted), peak)
+        _require_weight(weights, "sample_weight_val")
+        weights = self._weigh(y_val, weights, fitted)
+        _require_weight(weights, "class_weight")
+        return everything, Problem(rows, self._targets(y_val, fitted, "y_val"), weights, peak)
 
     def _train(self, problem, order, validation, heads, watch):
         """Run the epochs."""
@@ -219,7 +164,7 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
             return serial.mean_loss(scores, problem.targets, problem.weights, loss)
 
         return train(
-            self._learn, evaluate, problem, order, validation, heads, watch,
+            self._learn_all, evaluate, problem, order, validation, heads, watch,
             max_iter=self.max_iter,
             tol=self.tol,
             n_iter_no_change=self.n_iter_no_change,
@@ -240,13 +185,15 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
             learnt_weights, counts = self._weigh_in_passing(y, weights, fitted)
             problem = Problem(rows, self._targets(y, fitted), learnt_weights, peak)
             if first:
-                rule = self._rule(dtype)
-                heads = tuple(
-                    new_state(rule, n_features, dtype) for _ in range(self._n_heads(fitted))
-                )
+                heads = self._new_heads(n_features, dtype, fitted)
             else:
+                self._check_width(n_features)
                 heads = tuple(own_state(state) for state in self._heads)
-            row = self._pass(problem, np.arange(n_rows), heads)
+            try:
+                row = self._learn(problem, np.arange(n_rows), heads)
+            except BaseException as error:
+                error.add_note("Rows of this call may have been learnt before it was interrupted.")
+                raise
         if row is not None:
             _, counts = self._weigh_in_passing(y[:row], weights[:row], fitted)
         vars(self).update(fitted | counts, _heads=heads)
@@ -254,16 +201,16 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
             raise self._divergence(problem, row)
         return self
 
-    def _learn(self, problem, order, heads):
+    def _learn_all(self, problem, order, heads):
         """One pass, or FloatingPointError at the row where numbers gave out."""
-        row = self._pass(problem, order, heads)
+        row = self._learn(problem, order, heads)
         if row is not None:
             raise self._divergence(problem, row)
 
-    def _pass(self, problem, order, heads):
+    def _learn(self, problem, order, heads):
         """One pass. Returns None, or the row where numbers gave out."""
         dtype = problem.rows.values.dtype
-        rule = self._rule(dtype)
+        rule = self._checked_rule(dtype)
         return serial.learn(
             problem.rows,
             order,
@@ -291,10 +238,7 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _read(self, name, part):
         """Field ``name`` of every record of ``part`` ("cells" or "intercept"), a row per head."""
-        if not self.__sklearn_is_fitted__():
-            raise AttributeError(
-                f"This {type(self).__name__} is not fitted yet: call fit or partial_fit first."
-            )
+        self._check_has_heads()
         rule = self._rule(self._dtype)
         return np.stack(
             [field(rule, getattr(state, part), clock(state), name) for state in self._heads]
@@ -309,12 +253,17 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
     def progressive_loss_(self) -> float:
         """Weighted mean loss of all rows, each just before it was learnt; nan before the first."""
         losses, weights = self._read_totals("loss"), self._read_totals("weight")
-        return float(losses.sum() / weights[0]) if weights[0] else float("nan")
+        return float((losses / weights).sum()) if weights.all() else float("nan")
 
     def _read_totals(self, name):
-        if not self.__sklearn_is_fitted__():
-            raise AttributeError(f"This {type(self).__name__} is not fitted yet.")
+        self._check_has_heads()
         return np.array([state.totals[name][0] for state in self._heads])
+
+    def _check_has_heads(self):
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError(
+                f"This {type(self).__name__} is not fitted yet: call fit or partial_fit first."
+            )
 
     def _scores(self, X):
         """Scores of shape (n_samples, n_heads)."""
@@ -323,12 +272,18 @@ class BaseAdagrad(CallbackSupportMixin, BaseEstimator, ABC):
 
         def read(rows, bits, n_features):
             nonlocal scores
+            self._check_width(n_features)
             scores, verdict = serial.scores(rows, bits, n_features, rule, self._heads)
             return verdict
 
         rule = self._rule(self._dtype)
         check_rows(self, X, reset=False, dtype=self._dtype, read=read)
         return scores
+
+
+def _require_weight(weights, name):
+    if not weights.any():
+        raise ValueError(f"All weights are zero by {name}: there is no row to go by.")
 
 
 def _take(problem, chosen, n_features):

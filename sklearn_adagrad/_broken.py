@@ -11,27 +11,29 @@ _REBUILD = (
 )
 
 
-def refuse_broken(X):
+def refuse_broken(X, name):
     """Raise ValueError if the arrays of a sparse matrix do not describe a matrix."""
     if X.format == "coo":
-        _refuse_coordinates(X)
+        _refuse_coordinates(X, name)
     elif X.format in ("csr", "csc", "bsr"):
-        _refuse_compressed(X)
+        _refuse_compressed(X, name)
 
 
-def _refuse_coordinates(X):
-    _refuse_other_than_vector("X.data", X.data)
+def _refuse_coordinates(X, name):
+    _refuse_other_than_vector(f"{name}.data", X.data)
     for axis, coordinates in zip(("row", "column"), X.coords, strict=True):
-        _refuse_other_than_vector(f"the {axis} indices of X", coordinates, "iu")
+        _refuse_other_than_vector(f"the {axis} indices of {name}", coordinates, "iu")
         size = X.shape[axis == "column"]
         if len(coordinates) != len(X.data):
-            _refuse(f"X has {len(coordinates)} {axis} indices for {len(X.data)} values")
+            _refuse(f"{name} has {len(coordinates)} {axis} indices for {len(X.data)} values")
         entry = _first((coordinates < 0) | (coordinates >= size))
         if entry is not None:
-            _refuse(f"entry {entry} of X is in {axis} {coordinates[entry]}, but X has {size}")
+            _refuse(
+                f"entry {entry} of {name} is in {axis} {coordinates[entry]}, but {name} has {size}"
+            )
 
 
-def _refuse_compressed(X):
+def _refuse_compressed(X, name):
     indptr, indices, data = X.indptr, X.indices, X.data
     major, minor = ("column", "row") if X.format == "csc" else ("row", "column")
     n_major, n_minor = X.shape[:: -1 if X.format == "csc" else 1]
@@ -42,33 +44,41 @@ def _refuse_compressed(X):
             or n_major % data.shape[1]
             or n_minor % data.shape[2]
         ):
-            _refuse(f"X.data has shape {data.shape}, which is no set of blocks for shape {X.shape}")
+            _refuse(
+                f"{name}.data has shape {data.shape}, which is no set of blocks for shape {X.shape}"
+            )
         n_major, n_minor = n_major // data.shape[1], n_minor // data.shape[2]
         major, minor = "block row", "block column"
     else:
-        _refuse_other_than_vector("X.data", data)
-    _refuse_other_than_vector("X.indptr", indptr, "iu")
-    _refuse_other_than_vector("X.indices", indices, "iu")
+        _refuse_other_than_vector(f"{name}.data", data)
+    _refuse_other_than_vector(f"{name}.indptr", indptr, "iu")
+    _refuse_other_than_vector(f"{name}.indices", indices, "iu")
     if len(indptr) != n_major + 1:
-        _refuse(f"X.indptr has {len(indptr)} entries, but {n_major} {major}s need {n_major + 1}")
+        _refuse(
+            f"{name}.indptr has {len(indptr)} entries, but {n_major} {major}s need {n_major + 1}"
+        )
     if len(indices) != len(data):
-        _refuse(f"X.indices has {len(indices)} entries but X.data has {len(data)}")
+        _refuse(f"{name}.indices has {len(indices)} entries but {name}.data has {len(data)}")
     if indptr[0] != 0:
-        _refuse(f"X.indptr[0] is {indptr[0]}: {major} 0 of X does not begin at entry 0")
+        _refuse(f"{name}.indptr[0] is {indptr[0]}: {major} 0 of {name} does not begin at entry 0")
     row = _first(indptr[1:] < indptr[:-1])
     if row is not None:
         _refuse(
-            f"X.indptr goes down, from {indptr[row]} to {indptr[row + 1]}, at {major} {row} of X"
+            f"{name}.indptr goes down, from {indptr[row]} to {indptr[row + 1]}, at {major} {row} "
+            f"of {name}"
         )
     row = _first(indptr[1:] > len(indices))
     if row is not None:
-        _refuse(f"{major} {row} of X ends at entry {indptr[row + 1]}, but X stores {len(indices)}")
+        _refuse(
+            f"{major} {row} of {name} ends at entry {indptr[row + 1]}, but {name} stores "
+            f"{len(indices)}"
+        )
     used = indices[: indptr[-1]]
     entry = _first((used < 0) | (used >= n_minor))
     if entry is not None:
         _refuse(
-            f"{major} {row_of(indptr, entry)} of X has the {minor} index {used[entry]}, but X has "
-            f"{n_minor} {minor}s, 0 to {n_minor - 1}"
+            f"{major} {row_of(indptr, entry)} of {name} has the {minor} index {used[entry]}, but "
+            f"{name} has {n_minor} {minor}s, 0 to {n_minor - 1}"
         )
 
 
@@ -102,4 +112,4 @@ def _first(bad):
 
 
 def _refuse(what):
-    raise ValueError(f"{what[0].upper()}{what[1:]}. {_REBUILD}")
+    raise ValueError(f"{what[:1].upper()}{what[1:]}. {_REBUILD}")

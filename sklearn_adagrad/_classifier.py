@@ -305,8 +305,11 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
     # --- labels ---------------------------------------------------------------------------
 
     def _begin_fit(self, y, weights, warm):
-        check_classification_targets(y)
-        classes = np.unique(y)
+        try:
+            check_classification_targets(y)
+            classes = np.unique(y)
+        except TypeError as error:
+            raise ValueError(f"The labels in y do not sort; are some missing? {error}") from error
         if warm:
             encode(y, self.classes_)
             classes = self.classes_
@@ -427,7 +430,8 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         scores into accurate multiclass probability estimates. KDD; as in scikit-learn.
         """
         check_is_fitted(self)
-        chances = self._loss().probability(self._scores(X))
+        with np.errstate(under="ignore"):
+            chances = self._loss().probability(self._scores(X))
         if chances.shape[1] == 1:
             return np.hstack([1.0 - chances, chances])
         total = chances.sum(axis=1, keepdims=True)

@@ -1,5 +1,7 @@
 """Labels become numbers, and class weights become weights of rows."""
 
+from numbers import Real
+
 import numpy as np
 
 
@@ -35,14 +37,17 @@ def encode(y, classes, name="y"):
 
 def class_factors(class_weight, classes):
     """The factor of each class by a dict; 1 for a class that it leaves out."""
-    labels = classes.tolist()
+    if not isinstance(class_weight, dict):
+        raise ValueError(f"class_weight={class_weight!r} must be a dict, 'balanced' or None.")
     for label, factor in class_weight.items():
-        if label not in labels:
-            raise ValueError(f"class_weight has {label!r}, which is not one of {labels}.")
-        if not (np.isfinite(factor) and factor >= 0):
+        if not (isinstance(factor, Real) and 0 <= factor < np.inf):
             raise ValueError(
-                f"class_weight[{label!r}] = {factor!r} must be finite and not negative."
+                f"class_weight[{label!r}] = {factor!r} must be a finite number, not negative."
             )
+    labels = classes.tolist()
+    unknown = [label for label in class_weight if label not in labels]
+    if unknown and not set(labels) <= set(class_weight):  # as in scikit-learn: a misspelt label
+        raise ValueError(f"class_weight names {unknown}, which are not among the classes {labels}.")
     return np.array([float(class_weight.get(label, 1.0)) for label in labels])
 
 

@@ -10,8 +10,10 @@ _HUGE = 1e9
 
 
 def check_fits(name, value, dtype):
-    """Refuse a hyper-parameter too large for weights of ``dtype``."""
+    """Refuse a hyper-parameter that is negative, not finite or too large for ``dtype``."""
     top = float(np.finfo(dtype).max) / _ROWS
+    if not value >= 0:
+        raise ValueError(f"{name}={value:g} is out of range: it must be at least 0.")
     if value > top:
         raise ValueError(
             f"{name}={value:g} is out of range: with {np.dtype(dtype)} data it may be at most "
@@ -52,7 +54,12 @@ def divergence(problem, row, lr, loss):
     aim = max(1.0, max(float(np.abs(each).max()) for each in problem.targets))
     if hasattr(loss, "prediction"):
         aim = max(1.0, np.log(aim))  # scores are on the other side of the link
+    safe = aim / (values.sum() + 1.0)
+    if lr > safe:
+        return FloatingPointError(
+            f"{said} lr={lr:g} is too large: at most {safe:.2g} is safe with such rows."
+        )
     return FloatingPointError(
-        f"{said} lr={lr:g} is too large: at most {aim / (values.sum() + 1.0):.2g} is safe with "
-        "such rows."
+        f"{said} Its largest value is {values.max(initial=0.0):.2g} and its target {target:.2g}: "
+        "scale the features and y."
     )

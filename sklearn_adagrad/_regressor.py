@@ -278,7 +278,10 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         y = check_numbers(y, name)
         loss = self._loss()
         if hasattr(loss, "check_target"):
-            loss.check_target(y)
+            try:
+                loss.check_target(y)
+            except ValueError as error:
+                raise ValueError(f"{name} is not for this loss: {error}") from error
         return (y,)
 
     def _splitter(self):

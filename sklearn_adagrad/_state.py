@@ -4,17 +4,27 @@ import numpy as np
 
 from .kernels.learn import State
 
-_TOTALS = np.dtype([("t", np.int64), ("loss", np.float64), ("weight", np.float64)], align=True)
+_TOTALS = np.dtype(
+    [("t", np.int64)]
+    + [(name, np.float64) for name in ("loss", "weight", "epoch_loss", "epoch_weight")],
+    align=True,
+)
 
 
 def new_state(rule, n_features, dtype):
     """The state of a head that has seen nothing."""
     record = np.dtype([(name, dtype) for name in rule.Record._fields], align=True)
     start = tuple(rule.start())
-    cells, intercept = (
-        np.full(size, np.array(start, record)) if any(start) else np.zeros(size, record)
-        for size in (n_features, 1)
-    )
+    try:
+        cells, intercept = (
+            np.full(size, np.array(start, record)) if any(start) else np.zeros(size, record)
+            for size in (n_features, 1)
+        )
+    except (MemoryError, ValueError) as error:  # numpy's word for more than can be addressed
+        raise MemoryError(
+            f"A model of {n_features} features needs {n_features * record.itemsize:,} bytes for "
+            "every class or target. Hash the features to fewer columns."
+        ) from error
     return State(cells, intercept, np.zeros(1, _TOTALS))
 
 
@@ -37,4 +47,4 @@ def clock(state):
 def field(rule, cells, t, name):
     """What ``rule`` calls ``name`` of every record, ``"weight"`` being settled to row ``t``."""
     record = rule.Record(*(cells[each] for each in cells.dtype.names))
-    return np.array(rule.weight(record, t) if name == "weight" else getattr(record, name))
+    return rule.weight(record, t) if name == "weight" else getattr(record, name)

@@ -49,18 +49,15 @@ def train(
         task = watch.begin_epoch()
         if random_state is not None:
             order = random_state.permutation(order)
-        before = _totals(heads)
-        learn(problem, order, heads)
-        loss, mass = _totals(heads) - before
-        losses.append(float(loss / mass))
+        losses.append(_epoch(learn, problem, order, heads))
         line, current = f"Epoch {epoch}: loss {losses[-1]:.6g}", losses[-1]
         if validation is not None:
             current = float(evaluate(validation, heads))
             validation_losses.append(current)
             line += f", validation loss {current:.6g}"
             if current < best:
-                best_heads = tuple(copy_state(state) for state in heads)
-        waited = 0 if current <= best - (tol or 0.0) else waited + 1
+                best_heads = _kept(heads, None if best_heads is heads else best_heads)
+        waited = 0 if current < best and current <= best - (tol or 0.0) else waited + 1
         if current < best:
             best, best_epoch = current, epoch
         stop = watch.end_epoch(task, f"{line}, {time.perf_counter() - began:.1f} s", heads)
@@ -70,11 +67,30 @@ def train(
         stop = tol is None
     if validation is None:
         best_heads = heads
+    elif best_epoch == 0:
+        raise FloatingPointError(
+            "No epoch has a finite validation loss: scale the rows and targets of validation as "
+            "those of training, or lower lr."
+        )
     watch.end(best_heads)
     converged = bool(stop) or waited >= n_iter_no_change
     return Outcome(best_heads, losses, validation_losses, best_epoch, converged)
 
 
-def _totals(heads):
-    """Sum of the losses of all heads, and of the weights of the rows, so far."""
-    return np.array([sum(state.totals["loss"][0] for state in heads), heads[0].totals["weight"][0]])
+def _epoch(learn, problem, order, heads):
+    """Learn once, and return the mean loss of this epoch."""
+    for state in heads:
+        state.totals["epoch_loss"] = state.totals["epoch_weight"] = 0.0
+    learn(problem, order, heads)
+    totals = [state.totals[0] for state in heads]
+    return float(sum(each["epoch_loss"] / each["epoch_weight"] for each in totals))
+
+
+def _kept(heads, earlier):
+    """A copy of ``heads``, in the memory of an ``earlier`` one if there is one."""
+    if earlier is None:
+        return tuple(copy_state(state) for state in heads)
+    for state, copy in zip(heads, earlier, strict=True):
+        for array, kept in zip(state, copy, strict=True):
+            np.copyto(kept, array)
+    return earlier

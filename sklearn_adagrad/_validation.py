@@ -26,28 +26,33 @@ def check_rows(estimator, X, *, reset, dtype=None, read=inspect, name="X"):
     """
     dtypes = _FLOATS if dtype is None else (np.dtype(dtype),)
     is_sparse = sparse.issparse(X)
+    if is_sparse and X.ndim != 2:
+        raise ValueError(
+            f"Expected a 2D sparse array, got {X.ndim}D. For one row use {name}.reshape(1, -1)."
+        )
     if is_sparse and X.format == "csr" and X.data.dtype in dtypes and min(X.shape) > 0:
         validate_data(estimator, X, reset=reset, skip_check_array=True)
     else:
         if is_sparse:
-            refuse_broken(X)
-        X = validate_data(
-            estimator,
-            X,
-            reset=reset,
-            accept_sparse="csr",
-            dtype=dtypes,
-            ensure_all_finite=False,
-        )
+            refuse_broken(X, name)
+        with np.errstate(over="ignore"):  # what is too large for float32 is refused below
+            X = validate_data(
+                estimator,
+                X,
+                reset=reset,
+                accept_sparse="csr",
+                dtype=dtypes,
+                ensure_all_finite=False,
+            )
         X = X if is_sparse else sparse.csr_array(X)
-    rows, bits = _arrays(X)
+    rows, bits = _arrays(X, name)
     verdict = read(rows, bits, X.shape[1])
     if not verdict.ordered or verdict.smallest == 0:
-        refuse_broken(X)
+        refuse_broken(X, name)
         X = sparse.csr_array((X.data.copy(), X.indices.copy(), X.indptr.copy()), shape=X.shape)
         X.sum_duplicates()
         X.eliminate_zeros()
-        rows, bits = _arrays(X)
+        rows, bits = _arrays(X, name)
         verdict = read(rows, bits, X.shape[1])
     peak = float(np.array(verdict.largest, bits.words.dtype).view(rows.values.dtype))
     if not np.isfinite(peak):
@@ -59,7 +64,7 @@ def take_rows(rows, chosen, n_features):
     """The ``chosen`` rows, copied."""
     shape = (len(rows.indptr) - 1, n_features)
     X = sparse.csr_array((rows.values, rows.indices, rows.indptr), shape=shape)
-    return _arrays(X[chosen])[0]
+    return _arrays(X[chosen], "X")[0]
 
 
 def bits_of(values):
@@ -68,13 +73,13 @@ def bits_of(values):
     return Bits(values.view(unsigned), unsigned.type(np.iinfo(unsigned).max // 2))
 
 
-def _arrays(X):
+def _arrays(X, name):
     """The arrays of a CSR matrix, in one of the few forms that the kernels are compiled for."""
     indptr, indices, values = X.indptr, X.indices, X.data
     kinds = indptr.dtype.kind + indices.dtype.kind
     vectors = indptr.ndim == indices.ndim == values.ndim == 1
     if not (vectors and set(kinds) <= set("iu") and len(indptr) == X.shape[0] + 1):
-        refuse_broken(X)
+        refuse_broken(X, name)
     narrow = indptr.dtype == indices.dtype == np.int32
     index = np.dtype(np.int32 if narrow else np.int64)
     size = max(0, int(indptr[-1]))  # scipy allows arrays longer than what is in use
@@ -105,6 +110,10 @@ def check_target(estimator, y, n_rows, name="y"):
     _check_length(name, y, n_rows)
     if y.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} has dtype {y.dtype}.")
+    if y.dtype.kind == "V" or np.ma.isMaskedArray(y):
+        raise ValueError(
+            f"{name} is a masked or structured array: pass the rows that have a target."
+        )
     if y.dtype.kind == "f":
         _check_finite(name, y)
     return y
@@ -112,6 +121,8 @@ def check_target(estimator, y, n_rows, name="y"):
 
 def check_numbers(y, name="y"):
     """Return the targets ``y`` as float64."""
+    if y.dtype.kind not in "biufOUS":
+        raise ValueError(f"{name} must be numbers, got dtype {y.dtype}.")
     try:
         numbers = np.ascontiguousarray(y, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -124,8 +135,10 @@ def check_weights(sample_weight, n_rows, name="sample_weight"):
     """Return the weights of the rows as float64: finite and not negative."""
     if sample_weight is None:
         return np.ones(n_rows)
-    if isinstance(sample_weight, Real):
+    if isinstance(sample_weight, Real | np.ndarray) and np.ndim(sample_weight) == 0:
         sample_weight = np.full(n_rows, sample_weight)
+    if np.ma.isMaskedArray(sample_weight):
+        raise ValueError(f"{name} is a masked array: use a weight of 0 to skip a row.")
     weights = check_array(
         sample_weight,
         dtype=np.float64,

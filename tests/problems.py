@@ -19,10 +19,11 @@ def problems(draw, losses=tuple(LOSSES)):
     n_classes = draw(st.sampled_from([2, 3])) if estimator is AdagradClassifier else 2
     X = random_rows(rng, n_rows, n_features, draw(st.sampled_from([0.05, 0.3, 1.0])))
     X = X.astype(draw(st.sampled_from([np.float64, np.float32])))
+    y = random_targets(rng, estimator, loss, n_rows, n_classes)
     weights = None
     if draw(st.booleans()):
         weights = rng.choice([0.0, 0.3, 1.0, 2.5], n_rows)
-        weights[rng.integers(n_rows)] = 1.0  # fit wants one that is not zero
+        weights[y.argmin()] = 1.0  # fit wants one that is not zero, whatever the class weights
     model = estimator(
         loss,
         lr=draw(st.sampled_from([0.05, 0.3])),
@@ -36,7 +37,7 @@ def problems(draw, losses=tuple(LOSSES)):
     return {
         "model": model,
         "X": X,
-        "y": random_targets(rng, estimator, loss, n_rows, n_classes),
+        "y": y,
         "sample_weight": weights,
         "classes": range(n_classes),
     }

@@ -10,6 +10,7 @@ import pytest
 from common import (
     all_bits,
     bits,
+    every_dtype,
     every_estimator,
     every_loss,
     first_call,
@@ -66,6 +67,22 @@ def test_one_epoch_of_fit_is_one_partial_fit(estimator, loss, data):
 def test_rows_one_by_one(problem):
     rows = [slice(i, i + 1) for i in range(len(problem["y"]))]
     assert bits(learn(problem, rows, X=problem["X"].toarray())) == bits(learn(problem))
+
+
+@every_loss
+@every_dtype
+def test_columns_that_no_row_has_make_no_difference(estimator, loss, dtype):
+    """Large models fetch records ahead, small ones do not: the same weights and scores."""
+    rng = np.random.default_rng(0)
+    X, y = random_rows(rng, 150, 40, dtype=dtype), random_targets(rng, estimator, loss, 150)
+    wide = sparse.csr_array((X.data, X.indices, X.indptr), shape=(150, 2**17))
+    narrow, wide_model = stream(estimator(loss), X, y), stream(estimator(loss), wide, y)
+    for name in ("coef_", "accumulator_"):
+        weights = getattr(wide_model, name)
+        np.testing.assert_array_equal(weights[..., :40], getattr(narrow, name))
+        assert not weights[..., 40:].any()
+    np.testing.assert_array_equal(wide_model._scores(wide), narrow._scores(X))
+    assert wide_model.progressive_loss_ == narrow.progressive_loss_
 
 
 # --- rows of weight zero ------------------------------------------------------------------------

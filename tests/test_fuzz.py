@@ -79,7 +79,8 @@ def break_(rng, X):
 
 def matrix(rng):
     """A broken matrix of some format."""
-    X = random_rows(rng, ROWS, FEATURES, 0.4, rng.choice([np.float64, np.float32]))
+    n_rows = rng.choice([ROWS, 150], p=[0.8, 0.2])  # the latter is inspected in blocks
+    X = random_rows(rng, n_rows, FEATURES, 0.4, rng.choice([np.float64, np.float32]))
     if rng.random() < 0.3:
         X.indices, X.indptr = X.indices.astype(np.int64), X.indptr.astype(np.int64)
     form = rng.choice(["csr", "csr", "csr", "csr", "csc", "coo", "bsr"])

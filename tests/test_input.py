@@ -72,7 +72,7 @@ def test_sample_weight(estimator, method):
 def test_weights_that_leave_nothing_to_fit(estimator):
     X, y = small_data()
     for weights in (np.zeros(ROWS), 0.0):
-        message = "sample_weight are zero"
+        message = "weights are zero by sample_weight"
         assert_refused(untrained(estimator), "fit", message, X, y, sample_weight=weights)
 
 
@@ -300,7 +300,7 @@ def test_arguments_for_early_stopping(estimator):
         (stopping, both | {"y_val": np.where(y, np.nan, 0)}, "y_val.*NaN"),
         (stopping, both | {"X_val": gap}, "X_val.*NaN.*row 13, column 5"),
         (stopping, both | {"sample_weight_val": -np.ones(ROWS)}, r"sample_weight_val\[0\]"),
-        (stopping, both | {"sample_weight_val": np.zeros(ROWS)}, "sample_weight_val are zero"),
+        (stopping, both | {"sample_weight_val": np.zeros(ROWS)}, "zero by sample_weight_val"),
     ]
     if estimator is AdagradClassifier:
         cases.append((stopping, both | {"y_val": y + 1}, r"y_val\[1\].*not one of the classes"))

@@ -21,10 +21,10 @@ def learn(rows, order, targets, weights, loss, rule, heads, *, fit_intercept, li
     kernel = variant(kernels.learn, loss, rule)
     ahead = _ahead(rows, heads)
     first = len(order)
+    weights = _read_only(weights)
     for target, state in zip(targets, heads, strict=True):
-        done = kernel(
-            rows, order, target, weights, loss, rule, state, fit_intercept, limit, peak, ahead
-        )
+        y = _read_only(target)
+        done = kernel(rows, order, y, weights, loss, rule, state, fit_intercept, limit, peak, ahead)
         first = min(first, done)
     return order[first] if first < len(order) else None
 
@@ -34,7 +34,8 @@ def scores(rows, bits, n_features, rule, heads):
     out = np.empty((len(heads), len(rows.indptr) - 1))
     kernel, ahead = variant(kernels.score, rule), _ahead(rows, heads)
     for state, scores in zip(heads, out, strict=True):
-        verdict = kernel(rows, bits, n_features, rule, _read_only(state), ahead, scores)
+        state = kernels.State(*map(_read_only, state))
+        verdict = kernel(rows, bits, n_features, rule, state, ahead, scores)
     return out.T, verdict
 
 
@@ -42,7 +43,8 @@ def mean_loss(scores, targets, weights, loss):
     """Weighted mean over the rows of the losses, summed over the heads."""
     kernel = variant(kernels.mean_loss, loss)
     pairs = zip(scores.T, targets, strict=True)
-    return sum(kernel(loss, target, score, weights) for score, target in pairs)
+    weights = _read_only(weights)
+    return sum(kernel(loss, _read_only(target), score, weights) for score, target in pairs)
 
 
 def _ahead(rows, heads):
@@ -52,9 +54,8 @@ def _ahead(rows, heads):
     return kernels.Ahead(1 + _ENTRIES_AHEAD // length, 0 if small else 1 + _RECORDS_AHEAD // length)
 
 
-def _read_only(state):
-    """Read-only views: where the memory is a mapped file, it is no other type to compile for."""
-    views = [np.require(array, requirements="A").view() for array in state]
-    for view in views:
-        view.flags.writeable = False
-    return kernels.State(*views)
+def _read_only(array):
+    """A read-only view: the compiler need not know arrays that may be written from others."""
+    view = np.require(array, requirements="A").view()
+    view.flags.writeable = False
+    return view

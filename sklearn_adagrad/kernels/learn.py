@@ -16,7 +16,8 @@ class State(NamedTuple):
     """All that one head remembers. ``cells`` and ``intercept`` hold a rule's records.
 
     ``totals`` is one record: the clock ``t`` (rows learnt), the weighted sum of the losses
-    of all rows just before each was learnt, and the sum of the weights.
+    of all rows just before each was learnt, the sum of the weights, and the last two once
+    more for the epoch: as differences of large sums they would be inexact.
     """
 
     cells: np.ndarray
@@ -107,6 +108,7 @@ def learn(rows, order, y, weights, loss, rule, state, fit_intercept, limit, peak
     """
     totals = state.totals[0]
     t, losses, mass = totals["t"], totals["loss"], totals["weight"]
+    epoch_losses, epoch_mass = totals["epoch_loss"], totals["epoch_weight"]
     done, end = len(order), len(order) - 1
     for p in range(len(order)):
         i = np.uintp(order[p])
@@ -122,8 +124,9 @@ def learn(rows, order, y, weights, loss, rule, state, fit_intercept, limit, peak
         if not (fits and abs(score) < np.inf):
             done = p
             break
-        losses += weights[i] * value(loss, y[i], score)
-        mass += weights[i]
+        lost = weights[i] * value(loss, y[i], score)
+        losses, epoch_losses = losses + lost, epoch_losses + lost
+        mass, epoch_mass = mass + weights[i], epoch_mass + weights[i]
         t += 1
         if slope == 0:
             continue
@@ -133,6 +136,7 @@ def learn(rows, order, y, weights, loss, rule, state, fit_intercept, limit, peak
             write(state.intercept, 0, update(rule, intercept, slope, t))
         _update(rows, rule, state.cells, t, i, slope)
     totals["t"], totals["loss"], totals["weight"] = t, losses, mass
+    totals["epoch_loss"], totals["epoch_weight"] = epoch_losses, epoch_mass
     return done
 
 

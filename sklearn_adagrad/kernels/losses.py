@@ -9,7 +9,8 @@ A loss is a named tuple of its hyper-parameters with two methods on plain number
 Classifiers pass ``y`` as -1 or +1, and offer probabilities if the loss has
 ``probability(score)``. Regressors pass numbers; a loss with a link function has
 ``prediction(score)``, and one that cannot take every number has ``check_target(y)``.
-These three are ordinary NumPy code on arrays. Scores reach all methods as float64.
+These three are ordinary NumPy code on arrays. ``check_parameters()`` refuses parameters that
+make no sense. Scores reach all methods as float64.
 """
 
 import math
@@ -110,6 +111,9 @@ class Huber(NamedTuple):
 
     epsilon: float = 0.1
 
+    def check_parameters(self):
+        _require_parameter("epsilon", self.epsilon, self.epsilon > 0, "above 0")
+
     def value(self, y, score):
         distance = abs(score - y)
         if distance <= self.epsilon:
@@ -125,6 +129,9 @@ class EpsilonInsensitive(NamedTuple):
 
     epsilon: float = 0.1
 
+    def check_parameters(self):
+        _require_parameter("epsilon", self.epsilon, self.epsilon >= 0, "at least 0")
+
     def value(self, y, score):
         return max(0.0, abs(score - y) - self.epsilon)
 
@@ -138,6 +145,9 @@ class SquaredEpsilonInsensitive(NamedTuple):
     """Squared distance from ``y`` beyond a tube of half-width ``epsilon``."""
 
     epsilon: float = 0.1
+
+    def check_parameters(self):
+        _require_parameter("epsilon", self.epsilon, self.epsilon >= 0, "at least 0")
 
     def value(self, y, score):
         return max(0.0, abs(score - y) - self.epsilon) ** 2
@@ -164,6 +174,9 @@ class Quantile(NamedTuple):
 
     quantile: float = 0.5
 
+    def check_parameters(self):
+        _require_parameter("quantile", self.quantile, 0 < self.quantile < 1, "in (0, 1)")
+
     def value(self, y, score):
         return self.quantile * (y - score) if y > score else (1.0 - self.quantile) * (score - y)
 
@@ -186,7 +199,7 @@ class Poisson(NamedTuple):
         return np.exp(score)
 
     def check_target(self, y):
-        _require(y >= 0, y, "the Poisson loss needs counts or rates, y >= 0")
+        _require_target(y >= 0, y, "the Poisson loss needs counts or rates, y >= 0")
 
 
 class Gamma(NamedTuple):
@@ -202,7 +215,7 @@ class Gamma(NamedTuple):
         return np.exp(score)
 
     def check_target(self, y):
-        _require(y > 0, y, "the gamma loss needs y > 0")
+        _require_target(y > 0, y, "the gamma loss needs y > 0")
 
 
 class Tweedie(NamedTuple):
@@ -214,6 +227,10 @@ class Tweedie(NamedTuple):
     """
 
     power: float = 1.5
+
+    def check_parameters(self):
+        good = self.power <= 0 or self.power >= 1
+        _require_parameter("power", self.power, good, "at most 0 or at least 1")
 
     def value(self, y, score):
         p = self.power
@@ -233,13 +250,19 @@ class Tweedie(NamedTuple):
         return np.exp(score)
 
     def check_target(self, y):
+        who = f"the Tweedie loss of power {self.power:g}"
         if self.power >= 2.0:
-            _require(y > 0, y, f"the Tweedie loss of power {self.power:g} needs y > 0")
+            _require_target(y > 0, y, f"{who} needs y > 0")
         elif self.power >= 1.0:
-            _require(y >= 0, y, f"the Tweedie loss of power {self.power:g} needs y >= 0")
+            _require_target(y >= 0, y, f"{who} needs y >= 0")
 
 
-def _require(good, y, need):
+def _require_parameter(name, value, good, need):
+    if not good:
+        raise ValueError(f"{name}={value:g} is out of range: it must be {need}.")
+
+
+def _require_target(good, y, need):
     if not good.all():
         row = int(np.argmin(good))
         raise ValueError(f"y[{row}] = {y[row]:g}: {need}.")
