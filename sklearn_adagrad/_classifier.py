@@ -111,7 +111,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         The weights, float32 if the first input was float32, else float64. One row if there are
         two classes; positive weights speak for ``classes_[1]``. Reading it copies all weights.
     intercept_ : ndarray of shape (1,) or (n_classes,)
-        The intercepts, 0 without ``fit_intercept``.
+        The intercepts; 0 if never learnt.
     accumulator_ : ndarray of the shape of ``coef_``
         Sum of the squared gradients of each weight.
     t_ : int

@@ -88,7 +88,7 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         The weights, float32 if the first input was float32, else float64. Reading it copies
         all weights.
     intercept_ : ndarray of shape (1,)
-        The intercept, 0 without ``fit_intercept``.
+        The intercept; 0 if never learnt.
     accumulator_ : ndarray of shape (n_features,)
         Sum of the squared gradients of each weight.
     t_ : int
