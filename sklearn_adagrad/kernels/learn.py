@@ -156,6 +156,7 @@ def score(rows, bits, n_features, rule, state, ahead, out):
         if not verdict.ordered:
             break
         for i in range(first, last):
+            _fetch_row(rows, np.uintp(min(i + BLOCK, n_rows - 1)))
             if ahead.records > 0:
                 _fetch_records(rows, state.cells, np.uintp(min(i + ahead.records, n_rows - 1)))
             out[i] = _score(rows, rule, state, t, np.uintp(i))

@@ -7,7 +7,7 @@ import numpy as np
 from ._jit import compiled, inlined
 
 # Rows are inspected in blocks that a cache still holds when they are read again.
-BLOCK = 64
+BLOCK = 32
 
 
 class Rows(NamedTuple):
