@@ -17,6 +17,12 @@ def refuse_broken(X, name):
         _refuse_coordinates(X, name)
     elif X.format in ("csr", "csc", "bsr"):
         _refuse_compressed(X, name)
+    elif X.format == "dia":
+        _refuse_other_than_vector(f"{name}.offsets", X.offsets, "iu")
+        if X.data.ndim != 2 or len(X.data) != len(X.offsets):
+            _refuse(f"{name} has {len(X.offsets)} offsets for data of shape {X.data.shape}")
+        if len(np.unique(X.offsets)) < len(X.offsets):
+            _refuse(f"{name}.offsets names a diagonal twice: {X.offsets}")
 
 
 def _refuse_coordinates(X, name):

@@ -137,3 +137,21 @@ def test_progressive_loss_of_heads_that_stopped_at_different_rows():
     model = AdagradClassifier("squared_hinge").partial_fit(np.eye(3), [0, 1, 2], classes=[0, 1, 2])
     by_head = [state.totals["loss"][0] / state.totals["weight"][0] for state in model._heads]
     assert model.progressive_loss_ == pytest.approx(sum(by_head))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("offsets", np.array([0, 1, 2])),
+        ("offsets", np.array([0.0, 1.0])),
+        ("offsets", np.array([0, 0])),
+        ("data", np.ones(4)),
+        ("data", np.ones((5, 4))),
+    ],
+)
+def test_diagonals_that_scipy_would_crash_on(name, value):
+    X = sparse.dia_array((np.ones((2, 4)), [0, 1]), shape=(4, 4))
+    model = AdagradClassifier(max_iter=1, tol=None).fit(X, Y)
+    setattr(X, name, value)
+    with pytest.raises(ValueError, match="Rebuild X"):
+        model.fit(X, Y)
