@@ -84,8 +84,10 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
             order, validation = self._set_aside(
                 problem, y_seen, fitted, X_val, y_val, sample_weight_val
             )
-            heads = tuple(copy_state(state) for state in self._heads) if warm else None
-            heads = heads or self._new_heads(n_features, dtype, fitted)
+            if warm:
+                heads = tuple(copy_state(state) for state in self._heads)
+            else:
+                heads = self._new_heads(n_features, dtype, fitted)
             outcome = self._train(
                 problem, order, validation, heads, Watch(self, X, y, sample_weight, fitted)
             )

@@ -61,13 +61,13 @@ class Parameters(BaseEstimator):
         """The rule to train with, or ValueError where a hyper-parameter is out of range."""
         for name in ("lr", "eps", "lr_decay", "initial_accumulator_value"):
             check_fits(name, float(getattr(self, name)), dtype)
-        if self.rule not in RULES:
-            raise ValueError(f"rule={self.rule!r} is not one of {sorted(RULES)}.")
         return self._rule(dtype)
 
     def _rule(self, dtype):
         """The rule with ``self``'s hyper-parameters, for weights of ``dtype``."""
-        return RULES.get(self.rule, RULES["adagrad"])(
+        if self.rule not in RULES:
+            raise ValueError(f"rule={self.rule!r} is not one of {sorted(RULES)}.")
+        return RULES[self.rule](
             lr=float(self.lr),
             eps=max(float(self.eps), least_eps(dtype)),
             lr_decay=float(self.lr_decay),

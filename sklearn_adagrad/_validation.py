@@ -11,6 +11,7 @@ from scipy import sparse
 from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
 from ._broken import name_of, refuse_broken, refuse_not_finite
+from .kernels._jit import read_only
 from .kernels.rows import Bits, Rows, inspect
 
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
@@ -84,18 +85,11 @@ def _arrays(X, name):
     index = np.dtype(np.int32 if narrow else np.int64)
     size = max(0, int(indptr[-1]))  # scipy allows arrays longer than what is in use
     rows = Rows(
-        _read_only(indptr, index),
-        _read_only(indices[:size], index),
-        _read_only(values[:size], values.dtype),
+        read_only(indptr, index),
+        read_only(indices[:size], index),
+        read_only(values[:size], values.dtype),
     )
     return rows, bits_of(rows.values)
-
-
-def _read_only(array, dtype):
-    """A contiguous, aligned, read-only view: one kind of array for the compiler to see."""
-    array = np.require(array, dtype, ("C", "A")).view()
-    array.flags.writeable = False
-    return array
 
 
 def check_target(estimator, y, n_rows, name="y"):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..kernels import learn as kernels
-from ..kernels._jit import variant
+from ..kernels._jit import read_only, variant
 
 # How many entries ahead memory is asked for entries and records: far enough to hide the
 # trip there, near enough for the first-level cache. A model that a second-level cache holds
@@ -21,9 +21,9 @@ def learn(rows, order, targets, weights, loss, rule, heads, *, fit_intercept, li
     kernel = variant(kernels.learn, loss, rule)
     ahead = _ahead(rows, heads)
     first = len(order)
-    weights = _read_only(weights)
+    weights = read_only(weights)
     for target, state in zip(targets, heads, strict=True):
-        y = _read_only(target)
+        y = read_only(target)
         done = kernel(rows, order, y, weights, loss, rule, state, fit_intercept, limit, peak, ahead)
         first = min(first, done)
     return order[first] if first < len(order) else None
@@ -34,7 +34,7 @@ def scores(rows, bits, n_features, rule, heads):
     out = np.empty((len(heads), len(rows.indptr) - 1))
     kernel, ahead = variant(kernels.score, rule), _ahead(rows, heads)
     for state, scores in zip(heads, out, strict=True):
-        state = kernels.State(*map(_read_only, state))
+        state = kernels.State(*map(read_only, state))
         verdict = kernel(rows, bits, n_features, rule, state, ahead, scores)
     return out.T, verdict
 
@@ -43,8 +43,8 @@ def mean_loss(scores, targets, weights, loss):
     """Weighted mean over the rows of the losses, summed over the heads."""
     kernel = variant(kernels.mean_loss, loss)
     pairs = zip(scores.T, targets, strict=True)
-    weights = _read_only(weights)
-    return sum(kernel(loss, _read_only(target), score, weights) for score, target in pairs)
+    weights = read_only(weights)
+    return sum(kernel(loss, read_only(target), score, weights) for score, target in pairs)
 
 
 def _ahead(rows, heads):
@@ -52,10 +52,3 @@ def _ahead(rows, heads):
     length = max(1, len(rows.indices) // (len(rows.indptr) - 1))
     small = heads[0].cells.nbytes <= _CACHE
     return kernels.Ahead(1 + _ENTRIES_AHEAD // length, 0 if small else 1 + _RECORDS_AHEAD // length)
-
-
-def _read_only(array):
-    """A read-only view: the compiler need not know arrays that may be written from others."""
-    view = np.require(array, requirements="A").view()
-    view.flags.writeable = False
-    return view

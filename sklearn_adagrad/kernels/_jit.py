@@ -14,6 +14,7 @@ import hashlib
 import inspect
 from pathlib import Path
 
+import numpy as np
 from numba import njit
 from numba.core import config
 from numba.extending import overload
@@ -64,6 +65,13 @@ def variant(kernel, *objects):
     classes = tuple(type(each) for each in objects)
     own = all(each.__module__.startswith(_PACKAGE) for each in classes)
     return kernel if own or config.DISABLE_JIT else _in_memory(kernel, classes)
+
+
+def read_only(array, dtype=None):
+    """A contiguous, aligned, read-only view: one kind of array for the compiler to see."""
+    view = np.require(array, dtype, ("C", "A")).view()
+    view.flags.writeable = False
+    return view
 
 
 def generic(stub):
