@@ -23,7 +23,7 @@ def main():
             print(f"  {name:10} {registry.load(name).__doc__.splitlines()[0]}")
         return
     names = registry.NAMES if "all" in arguments.names else arguments.names
-    options = Options(arguments.rounds, arguments.scale, arguments.adult)
+    options = Options(*(getattr(arguments, name) for name in Options._fields))
     if arguments.write:
         page.check(arguments.write, ["machine", *names])
     blocks = {"machine": machine.describe(options)}
@@ -42,7 +42,9 @@ def _parse():
     parser.add_argument(
         "--scale", type=float, default=1.0, help="share of the rows, for a quick look (say 0.02)"
     )
-    parser.add_argument("--adult", metavar="FILE", help="Adult as libsvm rows (a9a), for quality")
+    parser.add_argument("--adult", metavar="FILE", help="Adult as libsvm rows (a9a)")
+    parser.add_argument("--newsgroups", metavar="FILE", help="20 newsgroups, for published")
+    parser.add_argument("--criteo", metavar="FILE", help="Criteo-format clicks, for published")
     parser.add_argument("--markdown", action="store_true", help="print only the tables")
     parser.add_argument("--write", metavar="PAGE", help="also put the tables into this page")
     arguments = parser.parse_args()

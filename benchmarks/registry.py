@@ -14,7 +14,10 @@ NAMES = (
     "predict",
     "memory",
     "startup",
+    "penalties",
+    "optimizer",
     "quality",
+    "published",
 )
 
 

@@ -21,6 +21,8 @@ _HEADINGS = {
     "setting": "setting",
     "log_loss": "log loss",
     "target": "target",
+    "measured": "measured",
+    "published": "published",
 }
 _TEXT = ("case", "data", "dtype", "contestant", "setting")
 

@@ -14,7 +14,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
 ]
-myst_enable_extensions = ["dollarmath"]
+myst_enable_extensions = ["deflist", "dollarmath"]
 exclude_patterns = ["_build"]
 html_theme = "alabaster"
 html_theme_options = {

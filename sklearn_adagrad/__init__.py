@@ -2,9 +2,9 @@
 
 from importlib.metadata import version
 
-from . import losses
+from . import losses, rules
 from ._classifier import AdagradClassifier
 from ._regressor import AdagradRegressor
 
 __version__ = version("sklearn-adagrad")
-__all__ = ["AdagradClassifier", "AdagradRegressor", "losses"]
+__all__ = ["AdagradClassifier", "AdagradRegressor", "losses", "rules"]

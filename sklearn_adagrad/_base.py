@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._callbacks import Watch
 from ._parameters import Parameters, StrOptions, loss_options
 from ._range import divergence, largest_gradient
-from ._state import clock, copy_state, field, new_state, own_state
+from ._state import adapted, copy_state, field, new_state, own_state
 from ._training import Problem, train
 from ._validation import bits_of, check_rows, check_target, check_weights, take_rows
 from .engines import serial
@@ -84,15 +84,16 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
             order, validation = self._set_aside(
                 problem, y_seen, fitted, X_val, y_val, sample_weight_val
             )
+            bound = self._rule(dtype)
             if warm:
-                heads = tuple(copy_state(state) for state in self._heads)
+                heads = tuple(copy_state(state) for state in self._adapted_heads(bound))
             else:
-                heads = self._new_heads(n_features, dtype, fitted)
-            outcome = self._train(
-                problem, order, validation, heads, Watch(self, X, y, sample_weight, fitted)
-            )
+                heads = self._new_heads(bound, n_features, dtype, fitted)
+            watch = Watch(self, X, y, sample_weight, fitted | {"_bound": bound})
+            outcome = self._train(problem, order, validation, bound, heads, watch)
         fitted |= {
             "_heads": outcome.heads,
+            "_bound": bound,
             "n_iter_": len(outcome.loss_curve),
             "loss_curve_": outcome.loss_curve,
         }
@@ -113,9 +114,12 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
             )
         return self
 
-    def _new_heads(self, n_features, dtype, fitted):
-        rule = self._checked_rule(dtype)
-        return tuple(new_state(rule, n_features, dtype) for _ in range(self._n_heads(fitted)))
+    def _new_heads(self, bound, n_features, dtype, fitted):
+        return tuple(new_state(bound, n_features, dtype) for _ in range(self._n_heads(fitted)))
+
+    def _adapted_heads(self, bound):
+        """The states, ready to be learnt with the rule as the parameters now have it."""
+        return tuple(adapted(state, self._bound, bound) for state in self._heads)
 
     def _check_width(self, n_features):
         """``n_features_in_`` runs ahead of the state while the estimator is being refitted."""
@@ -155,18 +159,23 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
         _require_weight(weights, "class_weight")
         return everything, Problem(rows, self._targets(y_val, fitted, "y_val"), weights, peak)
 
-    def _train(self, problem, order, validation, heads, watch):
+    def _train(self, problem, order, validation, bound, heads, watch):
         """Run the epochs."""
-        loss, rule = self._loss(), self._rule(problem.rows.values.dtype)
+        loss = self._loss()
+
+        def learn(problem, order, heads):
+            row = self._learn(problem, order, bound, heads)
+            if row is not None:
+                raise self._divergence(problem, row)
 
         def evaluate(problem, heads):
             rows = problem.rows
             bits = bits_of(rows.values)
-            scores, _ = serial.scores(rows, bits, self.n_features_in_, rule, heads)
+            scores, _ = serial.scores(rows, bits, self.n_features_in_, bound, heads)
             return serial.mean_loss(scores, problem.targets, problem.weights, loss)
 
         return train(
-            self._learn_all, evaluate, problem, order, validation, heads, watch,
+            learn, evaluate, problem, order, validation, heads, watch,
             max_iter=self.max_iter,
             tol=self.tol,
             n_iter_no_change=self.n_iter_no_change,
@@ -186,43 +195,36 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
             fitted = self._begin_partial_fit(**begin)
             learnt_weights, counts = self._weigh_in_passing(y, weights, fitted)
             problem = Problem(rows, self._targets(y, fitted), learnt_weights, peak)
+            bound = self._rule(dtype)
             if first:
-                heads = self._new_heads(n_features, dtype, fitted)
+                heads = self._new_heads(bound, n_features, dtype, fitted)
             else:
                 self._check_width(n_features)
-                heads = tuple(own_state(state) for state in self._heads)
+                heads = tuple(own_state(state) for state in self._adapted_heads(bound))
             try:
-                row = self._learn(problem, np.arange(n_rows), heads)
+                row = self._learn(problem, np.arange(n_rows), bound, heads)
             except BaseException as error:
                 error.add_note("Rows of this call may have been learnt before it was interrupted.")
                 raise
         if row is not None:
             _, counts = self._weigh_in_passing(y[:row], weights[:row], fitted)
-        vars(self).update(fitted | counts, _heads=heads)
+        vars(self).update(fitted | counts, _heads=heads, _bound=bound)
         if row is not None:
             raise self._divergence(problem, row)
         return self
 
-    def _learn_all(self, problem, order, heads):
-        """One pass, or FloatingPointError at the row where numbers gave out."""
-        row = self._learn(problem, order, heads)
-        if row is not None:
-            raise self._divergence(problem, row)
-
-    def _learn(self, problem, order, heads):
+    def _learn(self, problem, order, bound, heads):
         """One pass. Returns None, or the row where numbers gave out."""
-        dtype = problem.rows.values.dtype
-        rule = self._checked_rule(dtype)
         return serial.learn(
             problem.rows,
             order,
             problem.targets,
             problem.weights,
             self._loss(),
-            rule,
+            bound,
             heads,
             fit_intercept=bool(self.fit_intercept),
-            limit=largest_gradient(dtype, rule.lr),
+            limit=largest_gradient(problem.rows.values.dtype, bound.settings.lr),
             peak=max(problem.peak, 1.0),
         )
 
@@ -241,10 +243,7 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
     def _read(self, name, part):
         """Field ``name`` of every record of ``part`` ("cells" or "intercept"), a row per head."""
         self._check_has_heads()
-        rule = self._rule(self._dtype)
-        return np.stack(
-            [field(rule, getattr(state, part), clock(state), name) for state in self._heads]
-        )
+        return np.stack([field(self._bound, state, part, name) for state in self._heads])
 
     @property
     def t_(self) -> int:
@@ -275,10 +274,9 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
         def read(rows, bits, n_features):
             nonlocal scores
             self._check_width(n_features)
-            scores, verdict = serial.scores(rows, bits, n_features, rule, self._heads)
+            scores, verdict = serial.scores(rows, bits, n_features, self._bound, self._heads)
             return verdict
 
-        rule = self._rule(self._dtype)
         check_rows(self, X, reset=False, dtype=self._dtype, read=read)
         return scores
 

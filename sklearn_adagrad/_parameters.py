@@ -3,10 +3,11 @@
 from numbers import Integral, Real
 from typing import ClassVar
 
+import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from ._range import check_fits, least_eps
+from ._rules import bind
 from .kernels.rules import RULES
 
 __all__ = ["Parameters", "StrOptions", "loss_options"]
@@ -26,7 +27,9 @@ class Parameters(BaseEstimator):
         "eps": [Interval(Real, 0, None, closed="left")],
         "lr_decay": [Interval(Real, 0, None, closed="left")],
         "initial_accumulator_value": [Interval(Real, 0, None, closed="left")],
-        "rule": [StrOptions(set(RULES))],
+        "rule": [StrOptions(set(RULES)), tuple],
+        "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
         "fit_intercept": ["boolean"],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left"), None],
@@ -57,19 +60,15 @@ class Parameters(BaseEstimator):
             loss.check_parameters()
         return loss
 
-    def _checked_rule(self, dtype):
-        """The rule to train with, or ValueError where a hyper-parameter is out of range."""
-        for name in ("lr", "eps", "lr_decay", "initial_accumulator_value"):
-            check_fits(name, float(getattr(self, name)), dtype)
-        return self._rule(dtype)
-
     def _rule(self, dtype):
         """The rule with ``self``'s hyper-parameters, for weights of ``dtype``."""
-        if self.rule not in RULES:
-            raise ValueError(f"rule={self.rule!r} is not one of {sorted(RULES)}.")
-        return RULES[self.rule](
-            lr=float(self.lr),
-            eps=max(float(self.eps), least_eps(dtype)),
-            lr_decay=float(self.lr_decay),
-            initial_accumulator_value=float(self.initial_accumulator_value),
+        return bind(
+            self.rule,
+            np.dtype(dtype),
+            lr=self.lr,
+            eps=self.eps,
+            lr_decay=self.lr_decay,
+            initial_accumulator_value=self.initial_accumulator_value,
+            alpha=self.alpha,
+            l1_ratio=self.l1_ratio,
         )

@@ -9,9 +9,14 @@ _ROWS = 2.0**40
 _HUGE = 1e9
 
 
+def largest(dtype):
+    """The largest hyper-parameter."""
+    return float(np.finfo(dtype).max) / _ROWS
+
+
 def check_fits(name, value, dtype):
     """Refuse a hyper-parameter that is negative, not finite or too large for ``dtype``."""
-    top = float(np.finfo(dtype).max) / _ROWS
+    top = largest(dtype)
     if not value >= 0:
         raise ValueError(f"{name}={value:g} is out of range: it must be at least 0.")
     if value > top:

@@ -8,7 +8,7 @@ from sklearn.base import RegressorMixin
 from sklearn.model_selection import ShuffleSplit
 
 from ._base import BaseAdagrad, _fit_context, loss_options
-from ._types import Loss, MatrixLike
+from ._types import Loss, MatrixLike, Rule
 from ._validation import check_numbers
 from .kernels.losses import REGRESSION
 
@@ -51,8 +51,20 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
     initial_accumulator_value : float, default=0.0
         What every accumulator starts from. A small value such as 1e-3 tames the first steps
         of rare features at a high ``lr``; the default is PyTorch's.
-    rule : {"adagrad"}, default="adagrad"
-        The update rule.
+    rule : {"adagrad", "dual_averaging", "ftrl"} or rule object, default="adagrad"
+        The update rule; see :ref:`rules`. "adagrad" steps from where the weights are (mirror
+        descent); "dual_averaging" and "ftrl" derive them from sums of gradients, and have many
+        more exact zeros for the same penalty. Objects from ``sklearn_adagrad.rules`` carry
+        knobs of their own and wrap one another:
+        ``Momentum(Clipped(Adagrad(eps_inside=True), norm=1.0), momentum=0.9)``.
+    alpha : float or array of shape (n_features,), default=0.0
+        Strength of the penalty ``alpha * (l1_ratio * abs(w) + (1 - l1_ratio) / 2 * w ** 2)`` on
+        every weight in every row, whether the row has the feature or not: exactly, in closed
+        form. With ``rule="ftrl"`` it is one penalty on all rows together. An array has one
+        strength for each feature; 0 means no penalty. The intercept has none.
+    l1_ratio : float, default=0.0
+        Share of the absolute values in the penalty, in [0, 1]: above 0, weights become exactly
+        0. The default is a penalty on squares only.
     fit_intercept : bool, default=True
         Whether to learn an intercept. It has its own accumulator, like any feature.
     max_iter : int, default=100
@@ -96,7 +108,8 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         count.
     progressive_loss_ : float
         Weighted mean loss of all rows so far, each taken just before the row was learnt: an
-        honest estimate of the loss on new rows, free of charge (progressive validation).
+        honest estimate of the loss on new rows, free of charge (progressive validation). With
+        the rule ``Averaged`` it is that of the weights themselves, not of their mean.
     n_iter_ : int
         Number of epochs of the last ``fit``.
     loss_curve_ : list of float
@@ -124,13 +137,17 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
 
     CSR input of float32 or float64 is used where it lies, without a copy, if its indices are
     sorted and distinct and it stores no zeros. Other input is converted first. float32 input
-    gives a float32 model of half the size: 8 bytes per feature.
+    gives a float32 model of half the size: 8 bytes per feature, and 16
+    with a penalty.
 
     References
     ----------
     Duchi, J., Hazan, E. and Singer, Y. (2011). Adaptive Subgradient Methods for Online
-    Learning and Stochastic Optimization. JMLR 12, 2121-2159; section 1.1, equation 1 and the
-    composite mirror descent update of section 1.1 without a regulariser.
+    Learning and Stochastic Optimization. JMLR 12, 2121-2159: "adagrad" is the composite mirror
+    descent of equation 4 with the regularisers of section 5, "dual_averaging" equation 3.
+
+    McMahan, H. B. and others (2013). Ad Click Prediction: a View from the Trenches. KDD:
+    algorithm 1 is "ftrl".
 
     Examples
     --------
@@ -160,7 +177,9 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         eps: float = 1e-10,
         lr_decay: float = 0.0,
         initial_accumulator_value: float = 0.0,
-        rule: str = "adagrad",
+        rule: str | Rule = "adagrad",
+        alpha: float | ArrayLike = 0.0,
+        l1_ratio: float = 0.0,
         fit_intercept: bool = True,
         max_iter: int = 100,
         tol: float | None = 1e-3,
@@ -178,6 +197,8 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         self.lr_decay = lr_decay
         self.initial_accumulator_value = initial_accumulator_value
         self.rule = rule
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol

@@ -17,3 +17,9 @@ class Loss(Protocol):
 
     def gradient(self, y: float, score: float) -> float:
         """Its derivative by the score."""
+
+
+class Rule(Protocol):
+    """A named tuple from ``sklearn_adagrad.rules``."""
+
+    _fields: tuple[str, ...]

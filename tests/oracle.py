@@ -1,55 +1,181 @@
 """What the learner promises, in the plainest NumPy: dense, eager, row after row.
 
-Written from the formulas and not from the kernels. ``loss`` is any object with ``value`` and
-``gradient``; ``test_losses.py`` holds those against numerical derivatives and scikit-learn.
+Written from the formulas and not from the kernels: every row does to every weight what is due,
+whether the row has the feature or not. Arrays have one number per feature, and the intercept's
+last. ``loss`` is any object with ``value`` and ``gradient``; ``test_losses.py`` holds those against
+numerical derivatives and scikit-learn. Of ``rules`` only the fields are used.
 """
 
-from typing import NamedTuple
+from copy import deepcopy
+from dataclasses import dataclass
 
 import numpy as np
 
+from sklearn_adagrad import rules
 
-class Learnt(NamedTuple):
-    coef: np.ndarray
-    intercept: float
-    accumulator: np.ndarray
-    intercept_accumulator: float
-    t: int
-    loss: float  # the weighted sum of the losses of all rows, each before it was learnt
-    mass: float  # the sum of the weights
+BY_NAME = {"adagrad": rules.Adagrad, "dual_averaging": rules.DualAveraging, "ftrl": rules.FTRL}
+
+
+@dataclass
+class Learnt:
+    w: np.ndarray
+    s: np.ndarray  # the accumulator
+    z: np.ndarray  # the sum of gradients; FTRL's has more to it
+    v: np.ndarray  # the velocity
+    w_sum: np.ndarray  # of the rows that count for the mean
+    n_sum: int = 0
+    t: int = 0
+    loss: float = 0.0  # the weighted sum of the losses of all rows, each before it was learnt
+    mass: float = 0.0  # the sum of the weights
+
+    @property
+    def prediction(self):
+        return self.w_sum / self.n_sum if self.n_sum else self.w
+
+    @property
+    def coef(self):
+        return self.prediction[:-1]
+
+    @property
+    def intercept(self):
+        return self.prediction[-1]
 
 
 def nothing(n_features, initial_accumulator_value=0.0):
     """A model that has seen no row."""
-    start = float(initial_accumulator_value)
-    return Learnt(np.zeros(n_features), 0.0, np.full(n_features, start), start, 0, 0.0, 0.0)
+    zeros = np.zeros((4, n_features + 1))
+    start = np.full(n_features + 1, float(initial_accumulator_value))
+    return Learnt(zeros[0], start, zeros[1], zeros[2], zeros[3])
 
 
-def adagrad(learnt, X, y, weights, loss, *, lr, eps, lr_decay=0.0, fit_intercept=True, **_):
+def chain(rule):
+    """``rule``, the rule that it holds, and so on; by name or as an object."""
+    links = [BY_NAME[rule]() if isinstance(rule, str) else rule]
+    return links + chain(links[0].rule) if hasattr(links[0], "rule") else links
+
+
+def learn(learnt, X, y, weights, loss, *, rule, fit_intercept=True, **parameters):
     """``learnt`` after one pass over the dense rows ``X`` with targets ``y``."""
-    w, b, s, s_b, t, total, mass = learnt
-    w, s = w.copy(), s.copy()
+    m = deepcopy(learnt)
+    links, n_features = chain(rule), X.shape[1]
+    p = per_feature(links, n_features, **parameters)
+    norm = min([each.norm for each in links if isinstance(each, rules.Clipped)], default=np.inf)
     for x, target, weight in zip(np.asarray(X, dtype=float), y, weights, strict=True):
         if weight == 0.0:
             continue
-        t += 1
-        rate = lr / (1.0 + (t - 1) * lr_decay)
-        score = x @ w + b
-        total += weight * loss.value(target, score)
-        mass += weight
-        slope = weight * loss.gradient(target, score)
-        g = slope * x
-        s += g**2
-        w -= rate * divided(g, np.sqrt(s) + eps)
-        if fit_intercept:
-            s_b += slope**2
-            b -= rate * float(divided(slope, np.sqrt(s_b) + eps))
-    return Learnt(w, b, s, s_b, t, total, mass)
+        m.t += 1
+        score = x @ m.w[:-1] + m.w[-1]
+        m.loss += weight * loss.value(target, score)
+        m.mass += weight
+        g = weight * loss.gradient(target, score) * np.append(x, float(fit_intercept))
+        length = np.linalg.norm(g)
+        g = g * (norm / length) if length > norm else g
+        p["rate"] = rate(links, p, m.t)
+        m.w = m.w - step(links, m, g, np.append(x != 0.0, False), p)
+        m.w = PENALISED[type(links[-1])](links[-1], m, p)
+        if isinstance(links[0], rules.Averaged) and m.t >= links[0].first_row:
+            m.w_sum, m.n_sum = m.w_sum + m.w, m.n_sum + 1
+    return m
 
 
-def divided(g, size):
-    """``g / size``, where 0 / 0 is a step of 0."""
-    return np.divide(g, size, out=np.zeros_like(g, dtype=float), where=np.not_equal(g, 0.0))
+def per_feature(links, n_features, *, lr, eps, lr_decay=0.0, alpha=0.0, l1_ratio=0.0, **_):
+    """Hyper-parameters, those that features may have of their own as arrays."""
+
+    def spread(value, intercept):
+        return np.append(np.broadcast_to(np.asarray(value, float), n_features), intercept)
+
+    multiplied = [each for each in links if isinstance(each, rules.Multiplied)]
+    multiplied = multiplied[0] if multiplied else rules.Multiplied("adagrad")
+    return {
+        "lr": lr * spread(multiplied.lr, 1.0),
+        "decay": spread(multiplied.weight_decay, 0.0),
+        "l1": spread(alpha, 0.0) * l1_ratio,
+        "l2": spread(alpha, 0.0) * (1.0 - l1_ratio),
+        "eps": eps,
+        "lr_decay": lr_decay,
+    }
 
 
-RULES = {"adagrad": adagrad}
+def rate(links, p, t):
+    factors = [each.schedule.factor(t) for each in links if hasattr(each, "schedule")]
+    return p["lr"] * np.prod(factors) / (1.0 + (max(t, 1) - 1) * p["lr_decay"])
+
+
+def step(links, m, g, here, p):
+    """What the rule subtracts from every weight; ``here`` says which features the row has."""
+    rule, *within = links
+    match rule:
+        case rules.Clipped():
+            return step(within, m, np.clip(g, -rule.value, rule.value), here, p)
+        case rules.WeightDecay():
+            decay = rule.weight_decay * p["decay"] * m.w * here
+            if rule.decoupled:
+                return step(within, m, g, here, p) + p["rate"] * decay
+            return step(within, m, g + decay, here, p)
+        case rules.Momentum():
+            u = step(within, m, g, here, p)
+            m.v = rule.momentum * m.v + u
+            return u + rule.momentum * m.v if rule.nesterov else m.v
+        case rules.Adagrad():
+            m.s = m.s + g**2
+            return p["rate"] * divided(g, size(rule, m, p))
+        case rules.DualAveraging():
+            m.s, m.z = m.s + g**2, m.z + g
+            return 0.0
+        case rules.FTRL():
+            sigma = divided(np.sqrt(m.s + g**2) - np.sqrt(m.s), p["lr"])
+            m.s, m.z = m.s + g**2, m.z + g - sigma * m.w
+            return 0.0
+        case _:
+            return step(within, m, g, here, p)
+
+
+def size(rule, m, p):
+    """What a gradient is divided by."""
+    if getattr(rule, "eps_inside", False):
+        return np.sqrt(m.s + p["eps"])
+    return np.sqrt(m.s) + getattr(rule, "beta", 0.0) + p["eps"]
+
+
+def shrunk(rule, m, p):
+    """Adagrad: the proximal step."""
+    eta = divided(p["rate"], size(rule, m, p))
+    return soft(m.w, eta * p["l1"]) / (1.0 + eta * p["l2"])
+
+
+def averaged_anew(rule, m, p):
+    below = size(rule, m, p) + p["rate"] * m.t * p["l2"]
+    return -p["rate"] * divided(soft(m.z, m.t * p["l1"]), below)
+
+
+def followed(rule, m, p):
+    return -divided(soft(m.z, p["l1"]), size(rule, m, p) / p["lr"] + p["l2"])
+
+
+PENALISED = {
+    rules.Adagrad: shrunk,
+    rules.DualAveraging: averaged_anew,
+    rules.FTRL: followed,
+}
+
+
+def soft(x, bound):
+    """``x``, moved towards zero by ``bound``."""
+    return np.sign(x) * np.maximum(np.abs(x) - bound, 0.0)
+
+
+def divided(a, b):
+    """``a / b``, where nothing is divided by zero: that is a step of 0."""
+    return np.divide(a, b, out=np.zeros(np.broadcast(a, b).shape), where=np.not_equal(b, 0.0))
+
+
+def changed(learnt, n_features, rule, **parameters):
+    """``learnt`` once its parameters have become these: weights stay, or are derived anew."""
+    m, links = deepcopy(learnt), chain(rule)
+    p = per_feature(links, n_features, **parameters)
+    if isinstance(links[-1], rules.DualAveraging):
+        m.w = averaged_anew(links[-1], m, p | {"rate": rate(links, p, m.t)})
+    if isinstance(links[-1], rules.FTRL):
+        z = -m.w * (size(links[-1], m, p) / p["lr"] + p["l2"]) - np.sign(m.w) * p["l1"]
+        m.z = np.where(m.w == 0.0, np.clip(m.z, -p["l1"], p["l1"]), z)
+    return m

@@ -21,6 +21,7 @@ COMPILED = {"numba", "llvmlite", "numpy", "math"}  # and the standard library
 ALLOWED = {
     "kernels/": {"kernels"},
     "engines/": {"engines", "kernels"},
+    "optim/": {"optim", "_rules", "_types", "kernels"},
     "_base": {
         "engines",
         "_callbacks",
@@ -30,12 +31,14 @@ ALLOWED = {
         "_training",
         "_validation",
     },
-    "_parameters": {"_range", "kernels"},
+    "_parameters": {"_range", "_rules", "kernels"},
+    "_rules": {"_range", "kernels"},
     "_classifier": {"_base", "_labels", "_types", "_validation", "kernels"},
     "_regressor": {"_base", "_types", "_validation", "kernels"},
-    "__init__": {"_classifier", "_regressor", "losses"},
+    "__init__": {"_classifier", "_regressor", "losses", "rules"},
     "_": {"_broken", "_state", "kernels"},
     "losses": {"kernels"},
+    "rules": {"kernels"},
     "": {"AdagradClassifier", "AdagradRegressor", "losses"},  # a leaf: what is public
 }
 
@@ -101,13 +104,13 @@ def test_public_names():
         if not name.startswith("_")
         and getattr(each, "__module__", "").startswith("sklearn_adagrad")
     }
-    assert sklearn_adagrad.__all__ == sorted({*own, "losses"})
+    assert sklearn_adagrad.__all__ == sorted({*own, "losses", "rules"})
     assert sklearn_adagrad.__version__
 
 
 def public_objects():
     """Everything in an ``__all__``, and the methods of the estimators that are not inherited."""
-    for module in (sklearn_adagrad, sklearn_adagrad.losses):
+    for module in (sklearn_adagrad, sklearn_adagrad.losses, sklearn_adagrad.rules):
         for name in module.__all__:
             yield f"{module.__name__}.{name}", getattr(module, name)
     for estimator in ESTIMATORS:
@@ -147,5 +150,7 @@ def test_registries_hold_named_tuples_with_their_methods():
         assert callable(loss.gradient)
         loss()  # by name, with its defaults
     for rule in RULES.values():
-        assert {"lr", "eps", "lr_decay", "initial_accumulator_value"} <= set(rule._fields)
-        assert "weight" in rule.Record._fields
+        assert issubclass(rule, tuple)
+        assert {"weight", "gradient_sum"} & set(rule.FIELDS)
+        assert all(callable(getattr(rule, name)) for name in ("start", "step", "moved", "weight"))
+        rule()

@@ -104,9 +104,9 @@ def test_second_process_compiles_nothing(place, first):
         ),
         (
             "rules.py",
-            "\n\ndef _update(self, record, g, t):\n"
-            "    return AdagradRecord(record.weight - self.lr, record.accumulator)\n\n"
-            "\nAdagrad.update = _update\n",
+            "\n\ndef _moved(self, record, by, now):\n"
+            "    return replaced(record, 'weight', record.weight - now.lr)\n\n"
+            "\nAdagrad.moved = _moved\n",
         ),
     ],
 )

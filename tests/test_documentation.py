@@ -3,14 +3,33 @@
 import inspect
 from pathlib import Path
 
-from sklearn_adagrad import losses
+import pytest
+
+from sklearn_adagrad import losses, optim, rules
 from sklearn_adagrad.kernels.losses import CLASSIFICATION, REGRESSION
+from sklearn_adagrad.kernels.rules import RULES
 
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_loss_in_contributing_is_the_real_one():
-    assert inspect.getsource(losses.Quantile).strip() in (ROOT / "CONTRIBUTING.md").read_text()
+@pytest.mark.parametrize("shown", [losses.Quantile, rules.DualAveraging])
+def test_what_contributing_shows_is_real(shown):
+    assert inspect.getsource(shown).strip() in (ROOT / "CONTRIBUTING.md").read_text()
+
+
+def test_every_rule_is_public_and_on_its_page():
+    page = (ROOT / "docs" / "rules.md").read_text()
+    for name, rule in RULES.items():
+        assert rule.__name__ in rules.__all__
+        assert f'| `"{name}"` | `{rule.__name__}(' in page
+    for name in rules.__all__:
+        assert name in page
+
+
+def test_every_preset_is_on_the_page_of_systems():
+    page = (ROOT / "docs" / "systems.md").read_text()
+    for name in set(optim.__all__) - {"Optimizer", "SparseRows"}:
+        assert f"optim.{name}(" in page
 
 
 def test_every_loss_is_public_and_has_its_row_in_the_table():

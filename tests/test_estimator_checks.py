@@ -5,6 +5,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor
 from sklearn_adagrad.losses import Huber
+from sklearn_adagrad.rules import Averaged, WeightDecay
 
 NO_REPETITION = "no online learner treats a weight of 2 as two visits to the row"
 EXPECTED = {
@@ -19,6 +20,9 @@ ESTIMATORS = [
     AdagradRegressor(),
     AdagradRegressor("quantile", early_stopping=True, initial_accumulator_value=0.1),
     AdagradRegressor(Huber(0.5), lr=1.0, eps=1e-3, fit_intercept=False),
+    AdagradClassifier(alpha=1e-4, l1_ratio=0.5, lr_decay=1e-3),
+    AdagradClassifier(rule="ftrl", alpha=1e-3, l1_ratio=1),
+    AdagradRegressor(rule=Averaged(WeightDecay("ftrl"), first_row=20)),
 ]
 
 

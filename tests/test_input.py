@@ -226,6 +226,8 @@ PARAMETERS = {
     "lr_decay": [-1.0, np.nan, "x"],
     "initial_accumulator_value": [-1e-3, np.nan, np.inf, 1e300],
     "rule": ["adam", None, 3],
+    "alpha": [-1e-3, np.nan, np.inf, "auto", None, 1e300],
+    "l1_ratio": [-0.1, 1.1, np.nan, "auto", None],
     "fit_intercept": ["yes", None],
     "max_iter": [0, -1, 2.5, None],
     "tol": [-1e-3, "auto"],
@@ -259,7 +261,7 @@ def test_every_parameter_is_tried_with_bad_values():
 @every_estimator
 @pytest.mark.parametrize("number", [np.float16, np.float32, np.float64, np.longdouble, np.int64])
 def test_parameters_of_numpys_types(estimator, number):
-    names = ("lr", "eps", "lr_decay", "initial_accumulator_value", "tol")
+    names = ("lr", "eps", "lr_decay", "initial_accumulator_value", "tol", "alpha", "l1_ratio")
     model = estimator(max_iter=2, random_state=0)
     model.set_params(**{name: number(1) for name in names})
     plain = estimator(max_iter=2, random_state=0).set_params(**dict.fromkeys(names, 1.0))

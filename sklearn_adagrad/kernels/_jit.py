@@ -2,6 +2,7 @@
 
 1. A loss or a rule is a ``NamedTuple`` with plain Python methods. Its class selects the
    machine code; its fields stay run-time values, so no hyper-parameter ever recompiles.
+   Rules hold other rules in the same way.
 2. Compiled code is kept on disk. numba watches only the file that defines a function,
    so the digest of all kernel sources is part of each function's name: editing a loss
    or upgrading the package can never run yesterday's code.
@@ -25,6 +26,8 @@ _OPTIONS = {
     "_nrt": False,  # kernels allocate nothing: no reference counts either
     "fastmath": {"contract"},  # fused multiply-add; nothing that reorders a sum
 }
+# Options of an ``overload``. A call in the loop over a row's entries would spill all registers.
+INLINED = {"forceinline": True}
 _PACKAGE = __name__.rpartition(".")[0]
 
 
@@ -62,9 +65,17 @@ def _in_memory(kernel, classes):
 
 def variant(kernel, *objects):
     """Return ``kernel``, or its twin without a disk cache where a user's class takes part."""
-    classes = tuple(type(each) for each in objects)
+    classes = tuple(each for item in objects for each in _classes(item))
     own = all(each.__module__.startswith(_PACKAGE) for each in classes)
     return kernel if own or config.DISABLE_JIT else _in_memory(kernel, classes)
+
+
+def _classes(item):
+    """The classes of a named tuple and of those within it."""
+    if isinstance(item, tuple):
+        yield type(item)
+        for each in item:
+            yield from _classes(each)
 
 
 def read_only(array, dtype=None):
@@ -75,16 +86,30 @@ def read_only(array, dtype=None):
 
 
 def generic(stub):
-    """Make ``stub(obj, ...)`` call ``obj``'s method of that name, compiled or not."""
+    """Make ``stub(obj, ...)`` call ``obj``'s method of that name, compiled or not.
+
+    The body of ``stub`` is for objects without such a method.
+    """
     name = stub.__name__
 
     @functools.wraps(stub)
     def call(self, *args):
-        return getattr(self, name)(*args)
+        return getattr(type(self), name, stub)(self, *args)
 
     def choose(self, *args):
-        return getattr(self.instance_class, name)
+        return getattr(self.instance_class, name, stub)
 
     choose.__signature__ = inspect.signature(stub)
-    overload(call)(choose)
+    overload(call, jit_options=INLINED)(choose)
     return call
+
+
+def portable(function):
+    """Let compiled code call ``function`` too."""
+
+    def choose(*args):
+        return function
+
+    choose.__signature__ = inspect.signature(function)
+    overload(function)(choose)
+    return function

@@ -6,8 +6,9 @@
    that are fetched, computed and stored together.
 2. Arithmetic on lanes is Python arithmetic: the line that a rule spells with ``+``,
    ``*``, ``sqrt`` and ``where`` serves one number, compiled lanes, and NumPy arrays.
-3. Only full vectors exist; the last entries of a row are single numbers. The order of
-   every sum depends on nothing but the row, so results do not depend on how rows arrive.
+3. The last vector of a row may reach beyond the row's end: these lanes repeat the row's last
+   feature with a value of zero. The order of every sum depends on nothing but the row, so
+   results do not depend on how rows arrive.
 """
 
 import operator
@@ -18,7 +19,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
-# More lanes leave more single numbers at the end of each row, fewer make more instructions.
+from ._jit import portable
+
+# More lanes leave more of them idle at the end of each row, fewer make more instructions.
 SIZE = 4
 WIDTH = np.uintp(SIZE)
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
@@ -51,7 +54,7 @@ def _vector(lanes):
     return ir.VectorType(scalar(lanes.dtype), lanes.size)
 
 
-def _splat(builder, value, size):
+def splat(builder, value, size):
     start = ir.Constant(ir.VectorType(value.type, size), ir.Undefined)
     start = builder.insert_element(start, value, _I32(0))
     return builder.shuffle_vector(start, start, ir.Constant(ir.VectorType(_I32, size), [0] * size))
@@ -60,7 +63,7 @@ def _splat(builder, value, size):
 def _as_lanes(context, builder, kind, value, like):
     if isinstance(kind, Lanes):
         return value
-    return _splat(builder, context.cast(builder, value, kind, like.dtype), like.size)
+    return splat(builder, context.cast(builder, value, kind, like.dtype), like.size)
 
 
 def call(builder, name, result, args):
@@ -68,10 +71,10 @@ def call(builder, name, result, args):
     return builder.call(cgutils.get_or_insert_function(builder.module, kinds, name), args)
 
 
-def _suffix(kind):
+def suffix(kind):
     """How LLVM spells ``kind`` in the name of an intrinsic: v8f32, i64, ..."""
     if isinstance(kind, ir.VectorType):
-        return f"v{kind.count}{_suffix(kind.element)}"
+        return f"v{kind.count}{suffix(kind.element)}"
     return kind.intrinsic_name
 
 
@@ -125,7 +128,7 @@ def sqrt(x):
 def _sqrt(typing_context, x):
     def codegen(context, builder, signature, args):
         kind = args[0].type
-        return call(builder, f"llvm.sqrt.{_suffix(kind)}", kind, args)
+        return call(builder, f"llvm.sqrt.{suffix(kind)}", kind, args)
 
     return x(x), codegen
 
@@ -133,6 +136,21 @@ def _sqrt(typing_context, x):
 @overload(sqrt)
 def _choose_sqrt(x):
     return lambda x: _sqrt(x)  # math.sqrt would be a call into the C library for one float32
+
+
+@intrinsic
+def _abs(typing_context, x):
+    def codegen(context, builder, signature, args):
+        kind = args[0].type
+        return call(builder, f"llvm.fabs.{suffix(kind)}", kind, args)
+
+    return x(x), codegen
+
+
+@overload(abs)
+def _choose_abs(x):
+    if isinstance(x, Lanes):
+        return lambda x: _abs(x)
 
 
 def where(condition, a, b):
@@ -159,6 +177,13 @@ def _choose_where(condition, a, b):
     if isinstance(condition, Lanes):
         return lambda condition, a, b: _where(condition, a, b)
     return lambda condition, a, b: a if condition else b
+
+
+@portable
+def clip(x, bound):
+    """``x`` within ``-bound`` and ``bound``."""
+    low = where(x < 0.0 - bound, 0.0 - bound, x)
+    return where(low > bound, bound, low)
 
 
 def total(x):
@@ -209,23 +234,76 @@ def _choose_zeros(values):
     return lambda values: _zeros(values)
 
 
-def load(array, k):
-    """``array[k : k + WIDTH]``."""
-    return array[k : k + WIDTH]
+def load(array, k, stop=None):
+    """``array[k : k + WIDTH]``, with zeros from ``stop`` on."""
+    chosen = array[k : k + WIDTH if stop is None else stop]
+    return np.pad(chosen, (0, SIZE - len(chosen)))
 
 
 @intrinsic
-def _load(typing_context, array, k):
+def _load(typing_context, array, k, stop):
     lanes = Lanes(array.dtype, SIZE)
 
     def codegen(context, builder, signature, args):
-        data = context.make_array(array)(context, builder, args[0]).data
-        pointer = builder.bitcast(builder.gep(data, [args[1]]), _vector(lanes).as_pointer())
-        return builder.load(pointer, align=array.dtype.bitwidth // 8)
+        pointer, align = _pointer(context, builder, array, args, lanes)
+        if stop == types.none:
+            return builder.load(pointer, align=align)
+        lane = ir.Constant(ir.VectorType(_I64, SIZE), list(range(SIZE)))
+        count = splat(builder, builder.sub(args[2], args[1]), SIZE)
+        within, kind = builder.icmp_unsigned("<", lane, count), _vector(lanes)
+        args = [pointer, _I32(align), within, ir.Constant(kind, None)]
+        return call(builder, f"llvm.masked.load.{suffix(kind)}.p0", kind, args)
+
+    return lanes(array, types.uintp, stop), codegen
+
+
+def _pointer(context, builder, array, args, lanes):
+    data = context.make_array(array)(context, builder, args[0]).data
+    pointer = builder.bitcast(builder.gep(data, [args[1]]), _vector(lanes).as_pointer())
+    return pointer, array.dtype.bitwidth // 8
+
+
+@overload(load)
+def _choose_load(array, k, stop=None):
+    return lambda array, k, stop=None: _load(array, np.uintp(k), stop)
+
+
+def load_one(array, k):
+    """``array[k : k + 1]``: one lane, whose arithmetic is that of ``array``'s dtype."""
+    return array[k : k + 1]
+
+
+@intrinsic
+def _load_one(typing_context, array, k):
+    lanes = Lanes(array.dtype, 1)
+
+    def codegen(context, builder, signature, args):
+        pointer, align = _pointer(context, builder, array, args, lanes)
+        return builder.load(pointer, align=align)
 
     return lanes(array, types.uintp), codegen
 
 
-@overload(load)
-def _choose_load(array, k):
-    return lambda array, k: _load(array, np.uintp(k))
+@overload(load_one)
+def _choose_load_one(array, k):
+    return lambda array, k: _load_one(array, np.uintp(k))
+
+
+def store(array, k, x):
+    """Put the lanes ``x`` into ``array`` from ``k`` on."""
+    array[k : k + len(x)] = x
+
+
+@intrinsic
+def _store(typing_context, array, k, x):
+    def codegen(context, builder, signature, args):
+        pointer, align = _pointer(context, builder, array, args, x)
+        builder.store(args[2], pointer, align=align)
+        return context.get_dummy_value()
+
+    return types.void(array, types.uintp, x), codegen
+
+
+@overload(store)
+def _choose_store(array, k, x):
+    return lambda array, k, x: _store(array, np.uintp(k), x)

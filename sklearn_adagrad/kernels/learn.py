@@ -7,9 +7,21 @@ import numpy as np
 from ._jit import compiled, inlined
 from .lanes import WIDTH, load, total, zeros
 from .losses import gradient, value
-from .records import gather, prefetch, read, scatter, write
+from .records import gather, keep, kept_records, prefetch, read, scatter, write
 from .rows import BLOCK, Verdict, inspect_block, is_sound
-from .rules import update, weight
+from .rules import (
+    advanced,
+    at,
+    bare,
+    local,
+    longest,
+    rests,
+    resumed,
+    settled,
+    settles,
+    unpenalised,
+    weight,
+)
 
 
 class State(NamedTuple):
@@ -57,31 +69,57 @@ def _fetch_records(rows, cells, i):
 
 
 @inlined
-def _score(rows, rule, state, t, i):
-    """The score of row ``i``."""
-    _, indices, values = rows
+def _score(rows, rule, state, now, i, kept, to_keep):
+    """The score of row ``i``. If ``to_keep``, the settled records are left in ``kept``."""
     start, rest, stop = _span(rows.indptr, i)
-    sums, last = zeros(values), values.dtype.type(0)
+    sums = zeros(rows.values)
     for k in range(start, rest, WIDTH):
-        record = gather(rule, state.cells, indices, k)
-        sums += weight(rule, record, t) * load(values, k)
-    for k in range(rest, stop):
-        last += weight(rule, read(rule, state.cells, indices[k]), t) * values[k]
-    intercept = weight(rule, read(rule, state.intercept, 0), t)
-    return np.float64(total(sums) + last) + np.float64(intercept)
+        sums += _products(rows, rule, state.cells, now, k, None, kept, k - start, to_keep)
+    if rest < stop:
+        sums += _products(rows, rule, state.cells, now, rest, stop, kept, rest - start, to_keep)
+    record, here = _settled(bare(rule), read(state.intercept, 0), unpenalised(now))
+    return np.float64(total(sums)) + np.float64(weight(bare(rule), record, here))
 
 
 @inlined
-def _update(rows, rule, cells, t, i, slope):
+def _products(rows, rule, cells, now, k, stop, kept, place, to_keep):
+    """Weights times values for the vector of entries from ``k`` on."""
+    record, here = _settled(rule, gather(cells, rows.indices, k, stop), now)
+    if to_keep:
+        keep(kept, place, record)
+    return weight(rule, record, here) * load(rows.values, k, stop)
+
+
+@inlined
+def _settled(rule, record, now):
+    """The record of a feature after ``now.t`` rows, and ``now`` for that feature."""
+    now = local(rule, record, now)
+    return settled(rule, record, now.t, now), now
+
+
+@inlined
+def _update(rows, rule, cells, now, i, slope, kept):
     """Learn row ``i``, whose score has the gradient ``slope``."""
-    _, indices, values = rows
     start, rest, stop = _span(rows.indptr, i)
     for k in range(start, rest, WIDTH):
-        record = gather(rule, cells, indices, k)
-        scatter(cells, indices, k, update(rule, record, slope * load(values, k), t))
-    for k in range(rest, stop):
-        record = read(rule, cells, indices[k])
-        write(cells, indices[k], update(rule, record, slope * values[k], t))
+        _learn_entries(rows, rule, cells, now, k, None, slope, kept, k - start)
+    if rest < stop:
+        _learn_entries(rows, rule, cells, now, rest, stop, slope, kept, rest - start)
+
+
+@inlined
+def _learn_entries(rows, rule, cells, now, k, stop, slope, kept, place):
+    """Learn the vector of entries from ``k`` on."""
+    record = gather(cells, rows.indices, k, stop)
+    record = resumed(rule, record, kept_records(cells, kept, place))
+    record = _advanced(rule, record, slope * load(rows.values, k, stop), now)
+    scatter(cells, rows.indices, k, stop, record)
+
+
+@inlined
+def _advanced(rule, record, g, now):
+    """The settled ``record`` after the gradient ``g`` of row ``now.t``."""
+    return advanced(rule, record, g, local(rule, record, now))
 
 
 @inlined
@@ -94,8 +132,22 @@ def _peak(rows, i):
     return peak
 
 
+@inlined
+def _shortened(rows, i, steep, fit_intercept, norm):
+    """What to multiply the gradient of row ``i`` by, so that it is no longer than ``norm``."""
+    start, _, stop = _span(rows.indptr, i)
+    squares = 1.0 if fit_intercept else 0.0
+    for k in range(start, stop):
+        squares += np.float64(rows.values[k]) ** 2
+    length = steep * np.sqrt(squares)
+    return norm / length if length > norm else 1.0
+
+
 @compiled
-def learn(rows, order, y, weights, loss, rule, state, fit_intercept, limit, peak, ahead):
+def learn(
+    rows, order, y, weights, loss, rule, settings, state, fit_intercept, limit, peak, ahead,
+    kept,
+):  # fmt: skip
     """Learn ``rows`` in ``order``; a row of weight zero is passed over as if it were not there.
 
     Each row is scored and its loss added to the totals *before* it is learnt. While its
@@ -114,7 +166,7 @@ def learn(rows, order, y, weights, loss, rule, state, fit_intercept, limit, peak
         i = np.uintp(order[p])
         if weights[i] == 0:
             continue
-        score = _score(rows, rule, state, t, i)
+        score = _score(rows, rule, state, at(rule, settings, t), i, kept, settles(rule))
         slope = weights[i] * gradient(loss, y[i], score)
         _fetch_row(rows, np.uintp(order[min(p + ahead.rows, end)]))
         if ahead.records > 0:
@@ -128,26 +180,31 @@ def learn(rows, order, y, weights, loss, rule, state, fit_intercept, limit, peak
         losses, epoch_losses = losses + lost, epoch_losses + lost
         mass, epoch_mass = mass + weights[i], epoch_mass + weights[i]
         t += 1
-        if slope == 0:
+        if slope == 0 and rests(rule):
             continue
+        if longest(rule) < np.inf:
+            slope *= _shortened(rows, i, steep, fit_intercept, longest(rule))
         slope = rows.values.dtype.type(slope)
+        now = at(rule, settings, t)
         if fit_intercept:
-            intercept = read(rule, state.intercept, 0)
-            write(state.intercept, 0, update(rule, intercept, slope, t))
-        _update(rows, rule, state.cells, t, i, slope)
+            here = unpenalised(now)
+            record = settled(bare(rule), read(state.intercept, 0), t - 1, here)
+            write(state.intercept, 0, _advanced(bare(rule), record, slope, here))
+        _update(rows, rule, state.cells, now, i, slope, kept)
     totals["t"], totals["loss"], totals["weight"] = t, losses, mass
     totals["epoch_loss"], totals["epoch_weight"] = epoch_losses, epoch_mass
     return done
 
 
 @compiled
-def score(rows, bits, n_features, rule, state, ahead, out):
+def score(rows, bits, n_features, rule, settings, state, ahead, kept, out):
     """Write the score of every row into ``out``, and return what ``inspect`` would of the rows.
 
     Rows are scored right after their inspection. If they are not ordered, or not finite,
     ``out`` is of no use.
     """
-    t, n_rows = state.totals[0]["t"], len(rows.indptr) - 1
+    n_rows = len(rows.indptr) - 1
+    now = at(rule, settings, state.totals[0]["t"])
     verdict = Verdict(is_sound(rows), bits.unsigned, bits.words.dtype.type(0))
     for first in range(0, n_rows, BLOCK):
         last = min(first + BLOCK, n_rows)
@@ -159,7 +216,7 @@ def score(rows, bits, n_features, rule, state, ahead, out):
             _fetch_row(rows, np.uintp(min(i + BLOCK, n_rows - 1)))
             if ahead.records > 0:
                 _fetch_records(rows, state.cells, np.uintp(min(i + ahead.records, n_rows - 1)))
-            out[i] = _score(rows, rule, state, t, np.uintp(i))
+            out[i] = _score(rows, rule, state, now, np.uintp(i), kept, False)
     return verdict
 
 

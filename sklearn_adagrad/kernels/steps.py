@@ -1,0 +1,199 @@
+"""One step of an optimizer on one array, dense or a few rows of it.
+
+Weights lie in the caller's array, and each other field of the records in a row of ``memory``, so
+that a dense step reads and writes everything in order. ``like`` is an empty array of records: it
+tells the compiler what their fields are.
+"""
+
+import llvmlite.ir as ir
+import numpy as np
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+
+from ._jit import compiled, inlined
+from .lanes import SIZE, WIDTH, Lanes, load, load_one, store
+from .records import field_kinds, field_names, prefetch, record_of
+from .rules import advanced, at, local, settled, weight
+
+# How many rows ahead memory is asked for.
+_AHEAD = 16
+_I64 = ir.IntType(64)
+
+
+@compiled
+def step_dense(weights, gradient, scale, like, memory, rule, settings, t):
+    """Row ``t`` with ``scale * gradient`` for every weight."""
+    now = at(rule, settings, t)
+    _step(weights, np.uintp(0), gradient, np.uintp(0), np.uintp(len(weights)), scale, like, memory,
+          rule, now)  # fmt: skip
+
+
+@compiled
+def step_rows(weights, width, indices, firsts, values, scale, like, memory, rule, settings, t):
+    """Row ``t`` with gradients for some rows of ``width`` weights each.
+
+    ``firsts`` are the positions in ``indices`` and ``values`` to take, of which no two name the
+    same row.
+    """
+    now, width, last = at(rule, settings, t), np.uintp(width), len(firsts) - 1
+    for m in range(len(firsts)):
+        ahead = np.uintp(indices[firsts[min(m + _AHEAD, last)]]) * width
+        prefetch(weights, ahead)
+        for row in range(len(memory)):
+            prefetch(memory[row], ahead)
+        k = firsts[m]
+        _step(weights, np.uintp(indices[k]) * width, values, np.uintp(k) * width, width, scale,
+              like, memory, rule, now)  # fmt: skip
+
+
+@compiled
+def find_firsts(indices, n_rows, table, firsts, repeats):
+    """Find the first and the further occurrences of each of ``indices``, by a hash table.
+
+    ``table`` has a power of two of entries, more than ``indices``, all of them -1. ``firsts``
+    becomes the positions of first occurrences, and ``repeats`` pairs: the position of a further
+    one, and that of its first. Returns the number of firsts, or -1 if an index is not in
+    ``range(n_rows)``.
+    """
+    n_firsts, n_repeats, mask = 0, 0, np.uint64(len(table) - 1)
+    for k in range(len(indices)):
+        row = indices[k]
+        if not 0 <= row < n_rows:
+            return -1
+        place = (np.uint64(row) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(32)) & mask
+        while table[place] >= 0 and indices[table[place]] != row:
+            place = (place + np.uint64(1)) & mask
+        if table[place] < 0:
+            table[place] = k
+            firsts[n_firsts] = k
+            n_firsts += 1
+        else:
+            repeats[n_repeats, 0], repeats[n_repeats, 1] = k, table[place]
+            n_repeats += 1
+    return n_firsts
+
+
+@compiled
+def add_repeats(values, repeats):
+    """Add each repeated row to its first occurrence, in order."""
+    for m in range(len(repeats)):
+        for j in range(values.shape[1]):
+            values[repeats[m, 1], j] += values[repeats[m, 0], j]
+
+
+@inlined
+def _step(weights, first, gradient, start, length, scale, like, memory, rule, now):
+    """Learn ``gradient[start : start + length]`` for the weights from ``first`` on."""
+    rest = length - length % WIDTH
+    for k in range(np.uintp(0), rest, WIDTH):
+        record = _many(weights, like, memory, first + k)
+        record, w = _stepped(rule, record, scale * load(gradient, start + k), now)
+        _put(weights, like, memory, first + k, record)
+        store(weights, first + k, w)
+    for k in range(rest, length):
+        record = _one(weights, like, memory, first + k)
+        record, w = _stepped(rule, record, scale * load_one(gradient, start + k), now)
+        _put(weights, like, memory, first + k, record)
+        store(weights, first + k, w)
+
+
+@inlined
+def _stepped(rule, record, g, now):
+    """The record after row ``now.t``, with nothing left to be settled, and the weight."""
+    now = local(rule, record, now)
+    record = settled(rule, record, now.t - 1, now)
+    record = settled(rule, advanced(rule, record, g, now), now.t, now)
+    return record, weight(rule, record, now)
+
+
+def _place(context, builder, like, arrays, n, i):
+    """Where field ``n`` of record ``i`` lies; ``arrays``: type and value of weights and memory."""
+    names = field_names(like)
+    (weights, weights_value), (memory, memory_value) = arrays
+    if names[n] == "weight":
+        data = context.make_array(weights)(context, builder, weights_value).data
+        return builder.gep(data, [i])
+    array = context.make_array(memory)(context, builder, memory_value)
+    length = cgutils.unpack_tuple(builder, array.shape)[1]
+    row = sum(name != "weight" for name in names[:n])
+    return builder.gep(array.data, [builder.add(builder.mul(length, _I64(row)), i)])
+
+
+def _many(weights, like, memory, i):
+    """The records from ``i`` on."""
+    return _record(weights, like, memory, slice(i, i + WIDTH))
+
+
+def _one(weights, like, memory, i):
+    """Record ``i``, each field of it one lane."""
+    return _record(weights, like, memory, slice(i, i + 1))
+
+
+def _record(weights, like, memory, where):
+    fields = views(weights, like, memory)
+    return record_of(like.dtype.names)(*(field[where] for field in fields.values()))
+
+
+def views(weights, like, memory):
+    """The fields of all records by their names, as arrays over the same memory."""
+    rows = iter(memory)
+    return {
+        name: weights if name == "weight" else next(rows).view(like.dtype[name])
+        for name in like.dtype.names
+    }
+
+
+def _reader(function, size):
+    @intrinsic
+    def compiled(typing_context, weights, like, memory, i):
+        kinds = [Lanes(kind, size) for kind in field_kinds(like)]
+        record = types.NamedTuple(kinds, record_of(field_names(like)))
+
+        def codegen(context, builder, signature, args):
+            arrays = ((weights, args[0]), (memory, args[2]))
+            fields = []
+            for n, kind in enumerate(kinds):
+                place = _place(context, builder, like, arrays, n, args[3])
+                pointer = builder.bitcast(place, context.get_value_type(kind).as_pointer())
+                fields.append(builder.load(pointer, align=weights.dtype.bitwidth // 8))
+            return context.make_tuple(builder, record, fields)
+
+        return record(weights, like, memory, types.uintp), codegen
+
+    overload(function)(
+        lambda weights, like, memory, i: (
+            lambda weights, like, memory, i: compiled(weights, like, memory, i)
+        )
+    )
+
+
+_reader(_many, SIZE)
+_reader(_one, 1)
+
+
+def _put(weights, like, memory, i, record):
+    """Store the fields of ``record`` that are in ``memory``."""
+    for field, value in zip(views(weights, like, memory).values(), record, strict=True):
+        if field is not weights:
+            field[i : i + len(value)] = value
+
+
+@overload(_put)
+def _choose_put(weights, like, memory, i, record):
+    return lambda weights, like, memory, i, record: _write(weights, like, memory, i, record)
+
+
+@intrinsic
+def _write(typing_context, weights, like, memory, i, record):
+    def codegen(context, builder, signature, args):
+        arrays = ((weights, args[0]), (memory, args[2]))
+        values = cgutils.unpack_tuple(builder, args[4])
+        for n, (name, value) in enumerate(zip(field_names(like), values, strict=True)):
+            if name != "weight":
+                place = _place(context, builder, like, arrays, n, args[3])
+                pointer = builder.bitcast(place, value.type.as_pointer())
+                builder.store(value, pointer, align=weights.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.void(weights, like, memory, types.uintp, record), codegen

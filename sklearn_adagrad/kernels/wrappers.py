@@ -1,0 +1,306 @@
+"""Rules that hold another rule and change one thing about it."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .elementary import expm1
+from .lanes import clip
+from .records import replaced
+from .rules import Now, advanced, bare, factor, local, longest, require, step, weight
+from .times import elapsed, stamp
+
+
+class Clipped(NamedTuple):
+    """Gradients are clipped before ``rule`` sees them.
+
+    Parameters
+    ----------
+    rule : rule
+        The rule to wrap.
+    value : float, default=inf
+        Each entry of a gradient is kept within ``-value`` and ``value``.
+    norm : float, default=inf
+        A row's gradient (the intercept's included) is shortened to this Euclidean norm, before
+        its entries are clipped.
+    """
+
+    rule: tuple
+    value: float = np.inf
+    norm: float = np.inf
+
+    def check(self):
+        require("Clipped.value", self.value, self.value > 0, "more than 0")
+        require("Clipped.norm", self.norm, self.norm > 0, "more than 0")
+
+    def step(self, record, g, now):
+        return step(self.rule, record, clip(g, self.value), now)
+
+    def longest(self):
+        return min(self.norm, longest(self.rule))
+
+
+class WeightDecay(NamedTuple):
+    """The weights of a row's features are drawn towards zero when the row is learnt.
+
+    Unlike ``alpha``, which acts on every weight in every row.
+
+    Parameters
+    ----------
+    rule : rule
+        The rule to wrap.
+    weight_decay : float, default=0.01
+        Its strength.
+    decoupled : bool, default=False
+        By default ``weight_decay * w`` is added to the gradient and hence enters the accumulator,
+        as in PyTorch. Decoupled, ``lr * weight_decay * w`` is subtracted beside the step, as in
+        MXNet 1.x and Keras.
+    """
+
+    rule: tuple
+    weight_decay: float = 0.01
+    decoupled: bool = False
+
+    def check(self):
+        decay = self.weight_decay
+        require("WeightDecay.weight_decay", decay, 0 <= decay < np.inf, "at least 0 and finite")
+
+    def step(self, record, g, now):
+        # Either way is an addition of zero to the other.
+        coupled = 0.0 if self.decoupled else self.weight_decay
+        decayed = coupled * now.decay * record.weight
+        beside = (self.weight_decay - coupled) * now.decay * now.lr * record.weight
+        record, by = step(self.rule, record, g + decayed, now)
+        return record, by + beside
+
+    def rests(self):
+        return False
+
+
+class Momentum(NamedTuple):
+    """Steps are accumulated in a velocity, which goes on moving weights whose features are absent.
+
+    In every row, with ``u`` the step of ``rule`` (0 where the feature is absent),
+    ``v <- momentum * v + u`` and ``w <- w - v``; with ``nesterov``,
+    ``w <- w - (u + momentum * v)``. That is Sutskever et al. (2013), section 2, in PyTorch's form,
+    after the scaling by Adagrad's rates, as in downhill. The absence of a feature is made
+    up for by the closed form of a geometric series.
+
+    Parameters
+    ----------
+    rule : rule
+        The rule to wrap.
+    momentum : float, default=0.9
+        How much of the velocity a row leaves, in [0, 1).
+    nesterov : bool, default=False
+        Whether the next row's share of the velocity is added beforehand.
+    """
+
+    rule: tuple
+    momentum: float = 0.9
+    nesterov: bool = False
+
+    FIELDS = ("velocity", "since")  # ``since``: the last row that the weight has seen
+
+    def start(self, settings):
+        return {"velocity": 0.0, "since": 0}
+
+    def check(self):
+        require("Momentum.momentum", self.momentum, 0 <= self.momentum < 1, "in [0, 1)")
+        if self.nesterov:
+            require(
+                "Momentum.momentum", self.momentum, self.momentum > 0, "more than 0 with nesterov"
+            )
+
+    def settled(self, record, t, now):
+        rows, velocity = elapsed(t, record.since), record.velocity
+        lost = 0.0 - expm1(rows * np.log(max(self.momentum, 1e-30)))
+        far = self.momentum / (1.0 - self.momentum)
+        if self.nesterov:
+            far *= self.momentum
+        record = replaced(record, "weight", record.weight - far * lost * velocity)
+        record = replaced(record, "velocity", velocity - lost * velocity)
+        return replaced(record, "since", stamp(t, record.since))
+
+    def step(self, record, g, now):
+        record, by = step(self.rule, record, g, now)
+        velocity = self.momentum * record.velocity + by
+        record = replaced(
+            replaced(record, "velocity", velocity), "since", stamp(now.t, record.since)
+        )
+        if self.nesterov:
+            return record, by + self.momentum * velocity
+        return record, velocity
+
+    def settles(self):
+        return True
+
+    def resumed(self, record, kept):
+        return kept
+
+
+class Averaged(NamedTuple):
+    """Predictions are made with the mean of the weights over all rows (Polyak and Juditsky, 1992).
+
+    Learning goes on from the last weights, as it does without. It must be the outermost rule.
+
+    Parameters
+    ----------
+    rule : rule
+        The rule to wrap. Its weights must not change while a feature is absent.
+    first_row : int, default=1
+        The first row of the mean.
+    """
+
+    rule: tuple
+    first_row: float = 1.0
+
+    def check(self):
+        first = self.first_row
+        require("Averaged.first_row", first, 1 <= first < np.inf, "at least 1 and finite")
+
+    # The sum of the changes of the weight, each times the rows of the mean that did not have it:
+    # the mean is the weight less this over the number of rows.
+    FIELDS = ("missed",)
+
+    def start(self, settings):
+        return {"missed": 0.0}
+
+    def advanced(self, record, g, now):
+        before = weight(self.rule, record, now)
+        record = advanced(self.rule, record, g, now)
+        change = weight(self.rule, record, now) - before
+        rows = max(now.t - self.first_row, 0)
+        return replaced(record, "missed", record.missed + rows * change)
+
+
+class Mean(NamedTuple):
+    """An ``Averaged`` rule as it predicts."""
+
+    rule: Averaged
+
+    def weight(self, record, now):
+        rows = max(now.t + 1 - self.rule.first_row, 1)
+        return weight(self.rule, record, now) - record.missed / rows
+
+
+class Multiplied(NamedTuple):
+    """Every feature has its own multiple of ``lr`` and of the weight decay.
+
+    Parameters
+    ----------
+    rule : rule
+        The rule to wrap.
+    lr : float or array of shape (n_features,), default=1.0
+        Multiplies the learning rate. 0 freezes a weight.
+    weight_decay : float or array of shape (n_features,), default=1.0
+        Multiplies the ``weight_decay`` of a :class:`WeightDecay`.
+    """
+
+    rule: tuple
+    lr: float = 1.0
+    weight_decay: float = 1.0
+
+    FIELDS = ("lr_multiplier", "decay_multiplier")
+
+    def start(self, settings):
+        return {"lr_multiplier": self.lr, "decay_multiplier": self.weight_decay}
+
+    def local(self, record, now):
+        now = local(self.rule, record, now)
+        return Now(
+            now.t,
+            now.lr * record.lr_multiplier,
+            now.base_lr * record.lr_multiplier,
+            now.lr_decay,
+            now.eps,
+            now.l1,
+            now.l2,
+            now.ratio,
+            now.decay * record.decay_multiplier,
+        )
+
+
+class FeaturePenalty(NamedTuple):
+    """Every feature has its own ``alpha``, by which the penalties are multiplied."""
+
+    rule: tuple
+    alpha: float = 1.0
+
+    FIELDS = ("alpha",)
+
+    def start(self, settings):
+        return {"alpha": self.alpha}
+
+    def bare(self):
+        return bare(self.rule)
+
+    def local(self, record, now):
+        now = local(self.rule, record, now)
+        return Now(
+            now.t,
+            now.lr,
+            now.base_lr,
+            now.lr_decay,
+            now.eps,
+            now.l1 * record.alpha,
+            now.l2 * record.alpha,
+            now.ratio,
+            now.decay,
+        )
+
+
+class Scheduled(NamedTuple):
+    """``lr`` is multiplied by a function of the row's number.
+
+    Parameters
+    ----------
+    rule : rule
+        The rule to wrap.
+    schedule : schedule
+        A named tuple with a method ``factor(t)``, ``t`` counting rows from 1: one of this module,
+        or of your own making.
+    """
+
+    rule: tuple
+    schedule: tuple
+
+    def factor(self, t):
+        return factor(self.rule, t) * factor(self.schedule, t)
+
+
+class InverseScaling(NamedTuple):
+    """``t ** -power_t``, as SGDClassifier's ``learning_rate="invscaling"``.
+
+    Parameters
+    ----------
+    power_t : float, default=0.5
+        The exponent.
+    """
+
+    power_t: float = 0.5
+
+    def check(self):
+        power = self.power_t
+        require("InverseScaling.power_t", power, 0 <= power < np.inf, "at least 0 and finite")
+
+    def factor(self, t):
+        return float(max(t, 1)) ** -self.power_t
+
+
+class Warmup(NamedTuple):
+    """Rises from 0 to 1 in a straight line, and stays there.
+
+    Parameters
+    ----------
+    rows : float, default=1000
+        When 1 is reached.
+    """
+
+    rows: float = 1000.0
+
+    def check(self):
+        require("Warmup.rows", self.rows, 0 < self.rows < np.inf, "more than 0 and finite")
+
+    def factor(self, t):
+        return min(1.0, max(t, 1) / self.rows)

@@ -1,0 +1,88 @@
+"""What parameters and gradients must be like."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels.steps import add_repeats, find_firsts
+
+
+class SparseRows(NamedTuple):
+    """A gradient that is zero but for some rows of its array.
+
+    Parameters
+    ----------
+    indices : ndarray of shape (k,)
+        Integers: which rows, in any order. Rows named twice are summed first.
+    values : ndarray of shape (k, ...)
+        The gradient of each: as a row of the array, or numbers if that has one dimension.
+    """
+
+    indices: NDArray
+    values: NDArray
+
+
+class _Rows(NamedTuple):
+    """Sparse rows as the kernels take them; ``firsts`` are the positions that count."""
+
+    indices: NDArray
+    firsts: NDArray
+    values: NDArray
+
+    def taken(self, width):
+        """The values that count."""
+        return self.values.reshape(-1, width)[self.firsts]
+
+
+def checked_parameter(array, n):
+    """``array`` if it can be learnt in place."""
+    if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
+        kind = getattr(array, "dtype", type(array).__name__)
+        raise TypeError(f"params[{n}] is {kind}: it must be an ndarray of float32 or float64.")
+    flags = array.flags
+    if not (flags.c_contiguous and flags.writeable and flags.aligned and array.dtype.isnative):
+        raise ValueError(f"params[{n}] must be C-contiguous, aligned, native and writeable.")
+    return array
+
+
+def prepared(grad, array, n):
+    """The gradient of ``array`` as the kernels take it: flat and of its dtype, or ``_Rows``."""
+    if isinstance(grad, SparseRows):
+        return _prepared_rows(grad, array, n)
+    grad = np.asarray(grad)
+    if grad.shape != array.shape:
+        raise ValueError(f"grads[{n}] has shape {grad.shape}, params[{n}] {array.shape}.")
+    return _numbers(grad, array.dtype, n)
+
+
+def _prepared_rows(grad, array, n):
+    indices, values = np.asarray(grad.indices), np.asarray(grad.values)
+    if not array.ndim:
+        raise ValueError(f"params[{n}] is a single number and has no rows.")
+    if indices.ndim != 1 or indices.dtype.kind not in "iu":
+        raise TypeError(f"grads[{n}].indices must be integers in one dimension.")
+    if values.shape != (len(indices), *array.shape[1:]):
+        raise ValueError(
+            f"grads[{n}].values has shape {values.shape}: it must be "
+            f"{(len(indices), *array.shape[1:])}, a row of params[{n}] for each index."
+        )
+    indices, size = np.ascontiguousarray(indices, np.int64), len(indices)
+    table = np.full(2 << max(size, 1).bit_length(), -1, np.int32)
+    firsts, repeats = np.empty(size, np.int32), np.empty((size, 2), np.int32)
+    count = find_firsts(indices, len(array), table, firsts, repeats)
+    if count < 0:
+        wrong = indices[(indices < 0) | (indices >= len(array))][0]
+        raise IndexError(f"grads[{n}].indices has {wrong}, but params[{n}] has {len(array)} rows.")
+    flat = _numbers(values, array.dtype, n)
+    if count < size:
+        flat = flat.copy()
+        add_repeats(flat.reshape(size, -1), repeats[: size - count])
+    return _Rows(indices, firsts[:count], flat)
+
+
+def _numbers(values, dtype, n):
+    if values.dtype.kind not in "fiu":
+        raise TypeError(f"grads[{n}] is {values.dtype}: it must be real numbers.")
+    ready = values.dtype == dtype and values.flags.c_contiguous and values.flags.aligned
+    return (values if ready else np.require(values, dtype, ("C", "A"))).reshape(-1)

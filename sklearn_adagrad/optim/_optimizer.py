@@ -1,0 +1,312 @@
+"""The optimizer: update rules for NumPy arrays and gradients of one's own."""
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._rules import bind
+from .._types import Rule
+from ._gradients import checked_parameter, prepared
+from ._parameter import Parameter, ready, step
+
+_NUMBERS = ("lr", "eps", "lr_decay", "initial_accumulator_value", "l1_ratio")
+_OF_RULES = operator.itemgetter("rule", "alpha", "floor_eps", *_NUMBERS)
+
+
+class Optimizer:
+    """An update rule for NumPy arrays whose gradients come from elsewhere.
+
+    The rules are those of the estimators, run by the same compiled code. Arrays are changed in
+    place; dense gradients touch all of an array, sparse ones only the rows that they name.
+
+    Parameters
+    ----------
+    rule : str or rule object, default="adagrad"
+        As ``rule`` of :class:`~sklearn_adagrad.AdagradClassifier`; see :ref:`rules`. Arrays in it
+        (of :class:`~sklearn_adagrad.rules.Multiplied`) have one entry per weight, in C order.
+        ``Clipped.norm`` is the norm of the gradient of one array.
+    lr : float, default=0.01
+        Learning rate. The default is PyTorch's.
+    eps, lr_decay, initial_accumulator_value : float
+        As in the estimators; ``lr_decay`` counts the steps of each array.
+    alpha, l1_ratio : float, default=0.0
+        A penalty on every weight in every step, sparse steps included.
+    maximize : bool, default=False
+        Whether to ascend: gradients are taken times -1, before everything else.
+    rescale_grad : float, default=1.0
+        What gradients are multiplied by before everything else, say 1 / batch size.
+    floor_eps : bool, default=True
+        Whether an ``eps`` of 0 is replaced by a number that is too small to change a step, so
+        that a weight without any gradient yet stays where it is. Otherwise 0 / 0 is NaN, as in
+        PyTorch.
+    groups : list of dict, default=None
+        Groups of parameters with settings of their own: ``{"params": [0, 2], "lr": 0.1}`` is
+        about the first and the third array. What a group does not say is as above. Every array
+        must be in one group. By default there is one group of all.
+
+    Attributes
+    ----------
+    groups : list of dict
+        The groups with all their settings. Values may be changed between steps, for a schedule
+        say; what was still due under the old ones is settled first.
+
+    See Also
+    --------
+    sklearn_adagrad.optim.pytorch : The same with the names and the arithmetic of PyTorch.
+
+    Notes
+    -----
+    Rules that move weights whose gradient is absent (``alpha``, ``Momentum``) do so lazily in
+    sparse steps: call ``settle`` before reading weights that may not have been in the last steps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_adagrad import optim
+    >>> table = np.zeros((1000, 4))
+    >>> optimizer = optim.Optimizer(lr=0.1)
+    >>> gradient = optim.SparseRows(np.array([3, 7, 3]), np.ones((3, 4)))
+    >>> optimizer.step(table, gradient)
+    >>> np.flatnonzero(table.any(axis=1))
+    array([3, 7])
+    """
+
+    def __init__(
+        self,
+        rule: str | Rule = "adagrad",
+        *,
+        lr: float = 0.01,
+        eps: float = 1e-10,
+        lr_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+        alpha: float | ArrayLike = 0.0,
+        l1_ratio: float = 0.0,
+        maximize: bool = False,
+        rescale_grad: float = 1.0,
+        floor_eps: bool = True,
+        groups: Sequence[dict[str, Any]] | None = None,
+    ) -> None:
+        defaults = {
+            "rule": rule,
+            "lr": lr,
+            "eps": eps,
+            "lr_decay": lr_decay,
+            "initial_accumulator_value": initial_accumulator_value,
+            "alpha": alpha,
+            "l1_ratio": l1_ratio,
+            "maximize": maximize,
+            "rescale_grad": rescale_grad,
+            "floor_eps": floor_eps,
+        }
+        for group in groups or ():
+            unknown = set(group) - {"params", *defaults}
+            if unknown or "params" not in group:
+                raise ValueError(
+                    f"A group has 'params' and may have {sorted(defaults)}; got {sorted(group)}."
+                )
+        self.groups = [defaults | dict(group) for group in groups or ({"params": None},)]
+        self._parameters: list[Parameter | None] = []
+        self._bound: dict[Any, Any] = {}
+        for group in self.groups:
+            _scale(group)
+            self._bind(group, np.dtype(np.float64))
+
+    def step(self, params: NDArray | Sequence[NDArray], grads: Any) -> None:
+        """Change ``params`` in place by one step.
+
+        Parameters
+        ----------
+        params : ndarray or sequence of ndarray
+            The arrays to learn: float32 or float64, C-contiguous and writeable, the same number
+            and shapes in every call.
+        grads : array-like, SparseRows, None, or a sequence of them
+            The gradient of each: an array of its shape; :class:`SparseRows`, which touches only
+            the rows that it names; or None, which leaves the array and its clock alone.
+
+        Raises
+        ------
+        ValueError, TypeError, IndexError
+            If shapes, dtypes or indices do not fit, or a setting is out of range. Nothing was
+            changed then.
+        """
+        params, grads = _paired(params, grads)
+        self._expect(params)
+        arrays = [checked_parameter(array, n) for n, array in enumerate(params)]
+        parameters = list(self._parameters) or [None] * len(arrays)
+        plan = []
+        for n, group in enumerate(self._groups_of(arrays)):
+            if grads[n] is None:
+                continue
+            bound, scale = self._bind(group, arrays[n].dtype), _scale(group)
+            parameters[n] = ready(parameters[n], arrays[n], bound)
+            grad = prepared(grads[n], arrays[n], n)
+            plan.append((parameters[n], arrays[n].reshape(-1), grad, bound, scale))
+        self._parameters = parameters
+        for each in plan:
+            step(*each)
+
+    def settle(self, params: NDArray | Sequence[NDArray]) -> None:
+        """Bring every weight up to date: those that sparse steps did not touch lag behind.
+
+        Parameters
+        ----------
+        params : ndarray or sequence of ndarray
+            The arrays of ``step``.
+        """
+        for array, parameter in self._known(params):
+            parameter.settle(array.reshape(-1))
+
+    def averages(self, params: NDArray | Sequence[NDArray]) -> list[NDArray]:
+        """Copies of the weights to predict with: with ``Averaged``, their means over all steps.
+
+        Parameters
+        ----------
+        params : ndarray or sequence of ndarray
+            The arrays of ``step``.
+
+        Returns
+        -------
+        list of ndarray
+            One for each array, of its shape.
+        """
+        return [
+            parameter.read(array.reshape(-1)).reshape(array.shape)
+            for array, parameter in self._known(params)
+        ]
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is needed to go on: the groups and, for each array, its clock and its fields.
+
+        Returns
+        -------
+        dict
+            ``{"groups": list of dict, "state": list of dict of arrays}``, independent copies.
+        """
+        state = []
+        for parameter in self._parameters:
+            if parameter is None:
+                state.append(None)
+                continue
+            names = [name for name in parameter.like.dtype.names if name != "weight"]
+            arrays = (row.view(parameter.like.dtype[name]).reshape(parameter.shape).copy()
+                      for name, row in zip(names, parameter.memory, strict=True))  # fmt: skip
+            state.append({"t": parameter.t, **dict(zip(names, arrays, strict=True))})
+        return {"groups": [dict(group) for group in self.groups], "state": state}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what ``state_dict`` returned, from this or another process.
+
+        Parameters
+        ----------
+        state_dict : dict
+            What ``state_dict`` returned.
+
+        Raises
+        ------
+        ValueError
+            If it does not fit the rules of its groups.
+        """
+        groups = [dict(group) for group in state_dict["groups"]]
+        other = Optimizer()
+        other.groups = groups
+        shapes = [None if each is None else _array_of(each) for each in state_dict["state"]]
+        for each, array, group in zip(
+            state_dict["state"], shapes, other._groups_of(shapes), strict=True
+        ):
+            other._parameters.append(None)
+            if array is None:
+                continue
+            bound = other._bind(group, array.dtype)
+            names = [name for name in bound.start if name != "weight"]
+            if set(each) != {"t", *names}:
+                raise ValueError(f"The state has {sorted(each)}; the rule needs 't' and {names}.")
+            parameter = Parameter(array.shape, array.dtype, bound)
+            parameter.t = int(each["t"])
+            for name, row in zip(names, parameter.memory, strict=True):
+                field = np.asarray(each[name], parameter.like.dtype[name])
+                if field.shape != array.shape:
+                    raise ValueError(f"{name} has shape {field.shape}, other fields {array.shape}.")
+                row.view(field.dtype)[:] = field.reshape(-1)
+            other._parameters[-1] = parameter
+        vars(self).update(vars(other))
+
+    def _expect(self, params):
+        if self._parameters and len(params) != len(self._parameters):
+            raise ValueError(
+                f"There were {len(self._parameters)} params, now there are {len(params)}."
+            )
+        for n, (array, known) in enumerate(zip(params, self._parameters, strict=False)):
+            if known is not None and (np.shape(array), array.dtype) != (known.shape, known.dtype):
+                raise ValueError(
+                    f"params[{n}] was {known.dtype} of shape {known.shape}, now it is "
+                    f"{array.dtype} of shape {np.shape(array)}."
+                )
+
+    def _groups_of(self, params):
+        """The group of each parameter."""
+        if self.groups[0].get("params") is None and len(self.groups) == 1:
+            return self.groups * len(params)
+        found = [None] * len(params)
+        for group in self.groups:
+            for n in group["params"]:
+                if not 0 <= n < len(params) or found[n] is not None:
+                    raise ValueError(
+                        f"groups: parameter {n} is in two, or not among {len(params)} params."
+                    )
+                found[n] = group
+        if None in found:
+            raise ValueError(f"groups: parameter {found.index(None)} is in none of them.")
+        return found
+
+    def _bind(self, group, dtype):
+        """The bound rule of a group, made anew only if a setting changed."""
+        values = _OF_RULES(group)
+        key = id(group), dtype
+        last = self._bound.get(key)
+        if last is None or not all(map(operator.is_, last[0], values)):
+            numbers = {name: float(group[name]) for name in _NUMBERS}
+            bound = bind(
+                group["rule"], dtype, **numbers,
+                alpha=group["alpha"], floor_eps=bool(group["floor_eps"]),
+            )  # fmt: skip
+            last = self._bound[key] = (values, bound)
+        return last[1]
+
+    def _known(self, params):
+        params, _ = _paired(params, None)
+        self._expect(params)
+        for n, (array, parameter) in enumerate(zip(params, self._parameters, strict=False)):
+            if parameter is not None:
+                yield checked_parameter(array, n), parameter
+
+
+def _array_of(state):
+    """Any of the arrays of weights' size and dtype."""
+    for name, each in state.items():
+        if name not in ("t", "since"):
+            return np.asarray(each)
+    raise ValueError(f"The state has only {sorted(state)}: an accumulator is missing.")
+
+
+def _scale(group):
+    """What to multiply gradients by."""
+    rescale, maximize = float(group["rescale_grad"]), group["maximize"]
+    if not np.isfinite(rescale):
+        raise ValueError(f"rescale_grad={rescale:g} is out of range: it must be finite.")
+    if not isinstance(maximize, bool | np.bool_):
+        raise TypeError(f"maximize={maximize!r} must be True or False.")
+    return -rescale if maximize else rescale
+
+
+def _paired(params, grads):
+    """Both as lists."""
+    if isinstance(params, np.ndarray):
+        return [params], [grads]
+    params = list(params)
+    grads = [None] * len(params) if grads is None else list(grads)
+    if len(params) != len(grads):
+        raise ValueError(f"There are {len(params)} params and {len(grads)} grads.")
+    return params, grads

@@ -1,0 +1,33 @@
+"""Update rules and their wrappers, for ``rule=``.
+
+``Adagrad``, ``DualAveraging`` and ``FTRL`` are rules; the others wrap a rule and change one thing
+about it. Wrappers can be stacked in any order, but ``Averaged`` must be the outermost.
+``InverseScaling`` and ``Warmup`` are schedules for ``Scheduled``. Combinations without an exact
+meaning are refused with a ``ValueError`` that says so.
+"""
+
+from .kernels.rules import FTRL, Adagrad, DualAveraging
+from .kernels.wrappers import (
+    Averaged,
+    Clipped,
+    InverseScaling,
+    Momentum,
+    Multiplied,
+    Scheduled,
+    Warmup,
+    WeightDecay,
+)
+
+__all__ = [
+    "FTRL",
+    "Adagrad",
+    "Averaged",
+    "Clipped",
+    "DualAveraging",
+    "InverseScaling",
+    "Momentum",
+    "Multiplied",
+    "Scheduled",
+    "Warmup",
+    "WeightDecay",
+]
