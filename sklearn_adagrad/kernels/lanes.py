@@ -268,25 +268,26 @@ def _choose_load(array, k, stop=None):
     return lambda array, k, stop=None: _load(array, np.uintp(k), stop)
 
 
-def load_one(array, k):
-    """``array[k : k + 1]``: one lane, whose arithmetic is that of ``array``'s dtype."""
-    return array[k : k + 1]
+def load_lanes(array, k, size):
+    """``array[k : k + size]``, where ``size`` is written as a number."""
+    return array[k : k + size]
 
 
-@intrinsic
-def _load_one(typing_context, array, k):
-    lanes = Lanes(array.dtype, 1)
+@intrinsic(prefer_literal=True)
+def _load_lanes(typing_context, array, k, size):
+    lanes = Lanes(array.dtype, size.literal_value)
 
     def codegen(context, builder, signature, args):
         pointer, align = _pointer(context, builder, array, args, lanes)
         return builder.load(pointer, align=align)
 
-    return lanes(array, types.uintp), codegen
+    return lanes(array, types.uintp, size), codegen
 
 
-@overload(load_one)
-def _choose_load_one(array, k):
-    return lambda array, k: _load_one(array, np.uintp(k))
+@overload(load_lanes, prefer_literal=True)
+def _choose_load_lanes(array, k, size):
+    if isinstance(size, types.IntegerLiteral):
+        return lambda array, k, size: _load_lanes(array, np.uintp(k), size)
 
 
 def store(array, k, x):

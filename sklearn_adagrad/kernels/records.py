@@ -283,12 +283,17 @@ def prefetch(array, k):
     """Ask for the cache line of ``array[k]``; it will be written."""
 
 
+def ask(builder, pointer):
+    """Emit the prefetch of what ``pointer`` points to; it will be written."""
+    pointer = builder.bitcast(pointer, ir.IntType(8).as_pointer())
+    call(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, _I32(1), _I32(3), _I32(1)])
+
+
 @intrinsic
 def _prefetch(typing_context, array, k):
     def codegen(context, builder, signature, args):
         data = context.make_array(array)(context, builder, args[0]).data
-        pointer = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(8).as_pointer())
-        call(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, _I32(1), _I32(3), _I32(1)])
+        ask(builder, builder.gep(data, [args[1]]))
         return context.get_dummy_value()
 
     return types.void(array, types.uintp), codegen

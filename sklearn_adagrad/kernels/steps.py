@@ -12,10 +12,13 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from ._jit import compiled, inlined
-from .lanes import SIZE, WIDTH, Lanes, load, load_one, store
-from .records import field_kinds, field_names, prefetch, record_of
+from .lanes import Lanes, load_lanes, store
+from .records import ask, field_kinds, field_names, prefetch, record_of
 from .rules import advanced, at, local, settled, weight
 
+# Nothing is gathered here, so vectors may be wider than those of sparse rows.
+SIZE = 8
+WIDE = np.uintp(SIZE)
 # How many rows ahead memory is asked for.
 _AHEAD = 16
 _I64 = ir.IntType(64)
@@ -38,10 +41,7 @@ def step_rows(weights, width, indices, firsts, values, scale, like, memory, rule
     """
     now, width, last = at(rule, settings, t), np.uintp(width), len(firsts) - 1
     for m in range(len(firsts)):
-        ahead = np.uintp(indices[firsts[min(m + _AHEAD, last)]]) * width
-        prefetch(weights, ahead)
-        for row in range(len(memory)):
-            prefetch(memory[row], ahead)
+        _fetch(weights, like, memory, np.uintp(indices[firsts[min(m + _AHEAD, last)]]) * width)
         k = firsts[m]
         _step(weights, np.uintp(indices[k]) * width, values, np.uintp(k) * width, width, scale,
               like, memory, rule, now)  # fmt: skip
@@ -56,12 +56,13 @@ def find_firsts(indices, n_rows, table, firsts, repeats):
     one, and that of its first. Returns the number of firsts, or -1 if an index is not in
     ``range(n_rows)``.
     """
-    n_firsts, n_repeats, mask = 0, 0, np.uint64(len(table) - 1)
+    n_firsts, n_repeats, mask, last = 0, 0, np.uint64(len(table) - 1), len(indices) - 1
     for k in range(len(indices)):
         row = indices[k]
         if not 0 <= row < n_rows:
             return -1
-        place = (np.uint64(row) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(32)) & mask
+        prefetch(table, _hashed(indices[min(k + _AHEAD, last)]) & mask)
+        place = _hashed(row) & mask
         while table[place] >= 0 and indices[table[place]] != row:
             place = (place + np.uint64(1)) & mask
         if table[place] < 0:
@@ -72,6 +73,11 @@ def find_firsts(indices, n_rows, table, firsts, repeats):
             repeats[n_repeats, 0], repeats[n_repeats, 1] = k, table[place]
             n_repeats += 1
     return n_firsts
+
+
+@inlined
+def _hashed(row):
+    return np.uint64(row) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(32)
 
 
 @compiled
@@ -85,15 +91,21 @@ def add_repeats(values, repeats):
 @inlined
 def _step(weights, first, gradient, start, length, scale, like, memory, rule, now):
     """Learn ``gradient[start : start + length]`` for the weights from ``first`` on."""
-    rest = length - length % WIDTH
-    for k in range(np.uintp(0), rest, WIDTH):
-        record = _many(weights, like, memory, first + k)
-        record, w = _stepped(rule, record, scale * load(gradient, start + k), now)
+    rest = length - length % WIDE
+    for k in range(np.uintp(0), rest, WIDE):
+        record, g = (
+            _records(weights, like, memory, first + k, SIZE),
+            load_lanes(gradient, start + k, SIZE),
+        )
+        record, w = _stepped(rule, record, scale * g, now)
         _put(weights, like, memory, first + k, record)
         store(weights, first + k, w)
     for k in range(rest, length):
-        record = _one(weights, like, memory, first + k)
-        record, w = _stepped(rule, record, scale * load_one(gradient, start + k), now)
+        record, g = (
+            _records(weights, like, memory, first + k, 1),
+            load_lanes(gradient, start + k, 1),
+        )
+        record, w = _stepped(rule, record, scale * g, now)
         _put(weights, like, memory, first + k, record)
         store(weights, first + k, w)
 
@@ -120,19 +132,10 @@ def _place(context, builder, like, arrays, n, i):
     return builder.gep(array.data, [builder.add(builder.mul(length, _I64(row)), i)])
 
 
-def _many(weights, like, memory, i):
-    """The records from ``i`` on."""
-    return _record(weights, like, memory, slice(i, i + WIDTH))
-
-
-def _one(weights, like, memory, i):
-    """Record ``i``, each field of it one lane."""
-    return _record(weights, like, memory, slice(i, i + 1))
-
-
-def _record(weights, like, memory, where):
+def _records(weights, like, memory, i, size):
+    """The records from ``i`` on, in ``size`` lanes."""
     fields = views(weights, like, memory)
-    return record_of(like.dtype.names)(*(field[where] for field in fields.values()))
+    return record_of(like.dtype.names)(*(field[i : i + size] for field in fields.values()))
 
 
 def views(weights, like, memory):
@@ -144,32 +147,47 @@ def views(weights, like, memory):
     }
 
 
-def _reader(function, size):
-    @intrinsic
-    def compiled(typing_context, weights, like, memory, i):
-        kinds = [Lanes(kind, size) for kind in field_kinds(like)]
-        record = types.NamedTuple(kinds, record_of(field_names(like)))
+@intrinsic(prefer_literal=True)
+def _read(typing_context, weights, like, memory, i, size):
+    kinds = [Lanes(kind, size.literal_value) for kind in field_kinds(like)]
+    record = types.NamedTuple(kinds, record_of(field_names(like)))
 
-        def codegen(context, builder, signature, args):
-            arrays = ((weights, args[0]), (memory, args[2]))
-            fields = []
-            for n, kind in enumerate(kinds):
-                place = _place(context, builder, like, arrays, n, args[3])
-                pointer = builder.bitcast(place, context.get_value_type(kind).as_pointer())
-                fields.append(builder.load(pointer, align=weights.dtype.bitwidth // 8))
-            return context.make_tuple(builder, record, fields)
+    def codegen(context, builder, signature, args):
+        arrays = ((weights, args[0]), (memory, args[2]))
+        fields = []
+        for n, kind in enumerate(kinds):
+            place = _place(context, builder, like, arrays, n, args[3])
+            pointer = builder.bitcast(place, context.get_value_type(kind).as_pointer())
+            fields.append(builder.load(pointer, align=weights.dtype.bitwidth // 8))
+        return context.make_tuple(builder, record, fields)
 
-        return record(weights, like, memory, types.uintp), codegen
-
-    overload(function)(
-        lambda weights, like, memory, i: (
-            lambda weights, like, memory, i: compiled(weights, like, memory, i)
-        )
-    )
+    return record(weights, like, memory, types.uintp, size), codegen
 
 
-_reader(_many, SIZE)
-_reader(_one, 1)
+@overload(_records, prefer_literal=True)
+def _choose_records(weights, like, memory, i, size):
+    if isinstance(size, types.IntegerLiteral):
+        return lambda weights, like, memory, i, size: _read(weights, like, memory, i, size)
+
+
+def _fetch(weights, like, memory, i):
+    """Ask for record ``i``."""
+
+
+@overload(_fetch)
+def _choose_fetch(weights, like, memory, i):
+    return lambda weights, like, memory, i: _ask(weights, like, memory, i)
+
+
+@intrinsic
+def _ask(typing_context, weights, like, memory, i):
+    def codegen(context, builder, signature, args):
+        arrays = ((weights, args[0]), (memory, args[2]))
+        for n in range(len(field_names(like))):
+            ask(builder, _place(context, builder, like, arrays, n, args[3]))
+        return context.get_dummy_value()
+
+    return types.void(weights, like, memory, types.uintp), codegen
 
 
 def _put(weights, like, memory, i, record):

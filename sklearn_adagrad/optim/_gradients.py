@@ -35,6 +35,26 @@ class _Rows(NamedTuple):
         return self.values.reshape(-1, width)[self.firsts]
 
 
+class Scratch:
+    """Room for finding rows that are named twice, kept from one step to the next."""
+
+    def __init__(self):
+        self._table = self._firsts = self._repeats = np.empty(0, np.int32)
+
+    def room(self, size):
+        """An empty hash table for ``size`` indices, and room for positions and pairs of them."""
+        if len(self._firsts) < size:
+            self._firsts, self._repeats = np.empty(size, np.int32), np.empty((size, 2), np.int32)
+            self._table = np.empty(_buckets(size), np.int32)
+        table = self._table[: _buckets(size)]
+        table.fill(-1)
+        return table, self._firsts[:size], self._repeats[:size]
+
+
+def _buckets(size):
+    return 2 << size.bit_length()
+
+
 def checked_parameter(array, n):
     """``array`` if it can be learnt in place."""
     if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
@@ -46,17 +66,17 @@ def checked_parameter(array, n):
     return array
 
 
-def prepared(grad, array, n):
+def prepared(grad, array, n, scratch):
     """The gradient of ``array`` as the kernels take it: flat and of its dtype, or ``_Rows``."""
     if isinstance(grad, SparseRows):
-        return _prepared_rows(grad, array, n)
+        return _prepared_rows(grad, array, n, scratch)
     grad = np.asarray(grad)
     if grad.shape != array.shape:
         raise ValueError(f"grads[{n}] has shape {grad.shape}, params[{n}] {array.shape}.")
     return _numbers(grad, array.dtype, n)
 
 
-def _prepared_rows(grad, array, n):
+def _prepared_rows(grad, array, n, scratch):
     indices, values = np.asarray(grad.indices), np.asarray(grad.values)
     if not array.ndim:
         raise ValueError(f"params[{n}] is a single number and has no rows.")
@@ -68,8 +88,7 @@ def _prepared_rows(grad, array, n):
             f"{(len(indices), *array.shape[1:])}, a row of params[{n}] for each index."
         )
     indices, size = np.ascontiguousarray(indices, np.int64), len(indices)
-    table = np.full(2 << max(size, 1).bit_length(), -1, np.int32)
-    firsts, repeats = np.empty(size, np.int32), np.empty((size, 2), np.int32)
+    table, firsts, repeats = scratch.room(size)
     count = find_firsts(indices, len(array), table, firsts, repeats)
     if count < 0:
         wrong = indices[(indices < 0) | (indices >= len(array))][0]

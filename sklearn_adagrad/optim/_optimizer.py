@@ -142,7 +142,7 @@ class Optimizer:
                 continue
             bound, scale = self._bind(group, arrays[n].dtype), _scale(group)
             parameters[n] = ready(parameters[n], arrays[n], bound)
-            grad = prepared(grads[n], arrays[n], n)
+            grad = prepared(grads[n], arrays[n], n, parameters[n].scratch)
             plan.append((parameters[n], arrays[n].reshape(-1), grad, bound, scale))
         self._parameters = parameters
         for each in plan:

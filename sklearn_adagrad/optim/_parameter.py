@@ -1,5 +1,7 @@
 """What an optimizer remembers of one array, and how it makes a step."""
 
+import math
+
 import numpy as np
 
 from ..kernels._jit import variant
@@ -7,6 +9,7 @@ from ..kernels.records import record_of
 from ..kernels.rules import at, local, longest, renewed, settled, settles, weight
 from ..kernels.steps import step_dense, step_rows, views
 from ..kernels.times import TIME_OF
+from ._gradients import Scratch
 
 
 class Parameter:
@@ -15,10 +18,11 @@ class Parameter:
     def __init__(self, shape, dtype, bound):
         self.shape, self.dtype, self.t = shape, dtype, 0
         self.obey(bound)
+        self.scratch = Scratch()
         self.like = np.empty(0, [
             (name, TIME_OF[dtype] if name == "since" else dtype) for name in bound.start
         ])  # fmt: skip
-        size = int(np.prod(shape))
+        size, self.width = math.prod(shape), math.prod(shape[1:])
         rows = sum(name != "weight" for name in bound.start)
         self.memory = np.empty((rows, size), dtype)
 
@@ -97,10 +101,9 @@ def step(parameter, weights, grad, bound, scale):
         parameter.adapt(weights, bound)
     rule = bound.rule
     dense = isinstance(grad, np.ndarray)
-    width = int(np.prod(parameter.shape[1:]))
     norm = longest(rule)
     if norm < np.inf:
-        values = grad if dense else grad.taken(width)
+        values = grad if dense else grad.taken(parameter.width)
         with np.errstate(over="ignore"):
             length = abs(scale) * float(np.linalg.norm(values.astype(np.float64)))
         scale *= norm / length if length > norm else 1.0
@@ -109,4 +112,4 @@ def step(parameter, weights, grad, bound, scale):
     if dense:
         parameter.step_dense(weights, grad, *rest)
     else:
-        parameter.step_rows(weights, width, *grad, *rest)
+        parameter.step_rows(weights, parameter.width, *grad, *rest)
