@@ -113,6 +113,14 @@ def test_rows_named_twice_are_summed_first():
     assert_array_equal(values, kept)
 
 
+@every_dtype
+def test_an_empty_gradient_is_a_step_of_nothing(dtype):
+    weights, optimizer = np.ones((3, 2), dtype), Optimizer(lr=0.5)
+    optimizer.step(weights, SparseRows(np.empty(0, int), np.empty((0, 2))))
+    assert_array_equal(weights, 1)
+    assert optimizer.state_dict()["state"][0]["t"] == 1
+
+
 def test_many_repeats_against_numpy():
     rng = np.random.default_rng(3)
     indices, values = rng.integers(0, 50, 3000), rng.standard_normal(3000)

@@ -39,7 +39,8 @@ class Scratch:
     """Room for finding rows that are named twice, kept from one step to the next."""
 
     def __init__(self):
-        self._table = self._firsts = self._repeats = np.empty(0, np.int32)
+        self._table = self._firsts = np.empty(0, np.int32)
+        self._repeats = np.empty((0, 2), np.int32)
 
     def room(self, size):
         """An empty hash table for ``size`` indices, and room for positions and pairs of them."""
