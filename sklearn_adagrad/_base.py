@@ -17,10 +17,11 @@ from sklearn.utils.validation import check_is_fitted
 from ._callbacks import Watch
 from ._parameters import Parameters, StrOptions, loss_options
 from ._range import divergence, largest_gradient
-from ._state import adapted, copy_state, field, new_state, own_state
+from ._state import adapted_state, clock, copy_state, field, new_state, own_state
 from ._training import Problem, train
 from ._validation import bits_of, check_rows, check_target, check_weights, take_rows
 from .engines import serial
+from .kernels.rules import factor
 
 __all__ = ["BaseAdagrad", "StrOptions", "_fit_context", "loss_options"]
 
@@ -119,7 +120,7 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
 
     def _adapted_heads(self, bound):
         """The states, ready to be learnt with the rule as the parameters now have it."""
-        return tuple(adapted(state, self._bound, bound) for state in self._heads)
+        return tuple(adapted_state(state, self._bound, bound) for state in self._heads)
 
     def _check_width(self, n_features):
         """``n_features_in_`` runs ahead of the state while the estimator is being refitted."""
@@ -166,7 +167,7 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
         def learn(problem, order, heads):
             row = self._learn(problem, order, bound, heads)
             if row is not None:
-                raise self._divergence(problem, row)
+                raise self._divergence(problem, row, bound, heads)
 
         def evaluate(problem, heads):
             rows = problem.rows
@@ -210,7 +211,7 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
             _, counts = self._weigh_in_passing(y[:row], weights[:row], fitted)
         vars(self).update(fitted | counts, _heads=heads, _bound=bound)
         if row is not None:
-            raise self._divergence(problem, row)
+            raise self._divergence(problem, row, bound, heads)
         return self
 
     def _learn(self, problem, order, bound, heads):
@@ -224,11 +225,17 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
             bound,
             heads,
             fit_intercept=bool(self.fit_intercept),
-            limit=largest_gradient(problem.rows.values.dtype, bound.settings.lr),
+            limit=largest_gradient(problem.rows.values.dtype, bound.largest_lr),
             peak=max(problem.peak, 1.0),
         )
 
-    def _divergence(self, problem, row):
+    def _divergence(self, problem, row, bound, heads):
+        t = 1 + min(clock(state) for state in heads)
+        multiple = factor(bound.rule, t)
+        if not 0 <= multiple < np.inf:
+            return FloatingPointError(
+                f"The schedule's factor({t}) is {multiple:g}: it must be finite and at least 0."
+            )
         return divergence(problem, row, self.lr, self._loss())
 
     # --- fitted attributes ----------------------------------------------------------------

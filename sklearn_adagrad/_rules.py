@@ -10,6 +10,7 @@ from .kernels.penalty import DecayingPenalised, Penalised
 from .kernels.rules import FTRL, RULES, Adagrad, DualAveraging, Settings
 from .kernels.wrappers import (
     Averaged,
+    Clipped,
     FeaturePenalty,
     Mean,
     Momentum,
@@ -17,6 +18,10 @@ from .kernels.wrappers import (
     Scheduled,
     WeightDecay,
 )
+
+# What a rule that holds no other one must have.
+_METHODS = ("start", "local", "settled", "renewed", "step", "moved", "weight", "factor", "longest",
+            "rests", "settles", "resumed")  # fmt: skip
 
 # l2 is nothing beside l1 if it is smaller by this factor.
 _NOTHING = 1e-15
@@ -33,6 +38,11 @@ class BoundRule(NamedTuple):
     def reading(self):
         """The rule as it predicts."""
         return Mean(self.rule) if isinstance(self.rule, Averaged) else self.rule
+
+    @property
+    def largest_lr(self):
+        """The largest rate of any feature in the first row."""
+        return self.settings.lr * float(np.max(self.start.get("lr_multiplier", 1.0), initial=0.0))
 
     @property
     def base(self):
@@ -72,6 +82,9 @@ def bind(
     rule = _checked(rule, dtype)
     penalised = bool(np.any(np.asarray(alpha) > 0))
     _check_together(rule, penalised, lr, lr_decay)
+    for each in chain(rule):
+        if isinstance(each, Multiplied):
+            check_fits("lr times Multiplied.lr", lr * float(np.max(each.lr, initial=0.0)), dtype)
     base = list(chain(rule))[-1]
     if penalised and isinstance(base, Adagrad):
         rule = (DecayingPenalised if lr_decay > 0 else Penalised)(rule)
@@ -114,8 +127,9 @@ def _checked(rule, dtype):
             f"rule={rule!r} must be one of {sorted(RULES)} or a rule object, such as "
             "sklearn_adagrad.rules.FTRL(beta=1.0)."
         )
-    if "rule" not in rule._fields and not hasattr(rule, "step"):
-        raise TypeError(f"rule={rule!r} is not a rule: it has no method step.")
+    missing = [name for name in _METHODS if not hasattr(rule, name)]
+    if "rule" not in rule._fields and missing:
+        raise TypeError(f"rule={rule!r} is not a rule: it has no method {missing[0]}.")
     return _with_checked_fields(rule, dtype)
 
 
@@ -131,9 +145,8 @@ def _checked_field(item, name, dtype):
     if name == "rule":
         return _checked(value, dtype)
     if name == "schedule":
-        if not (
-            hasattr(value, "_fields") and isinstance(value, tuple) and hasattr(value, "factor")
-        ):
+        named = isinstance(value, tuple) and hasattr(value, "_fields")
+        if not (named and hasattr(value, "factor")) or hasattr(value, "step"):
             raise TypeError(
                 f"schedule={value!r} must be a NamedTuple with a method factor(t), such as "
                 "sklearn_adagrad.rules.Warmup(rows=1000)."
@@ -144,7 +157,11 @@ def _checked_field(item, name, dtype):
     if not isinstance(value, Real | np.bool_):
         raise TypeError(f"{full_name}={value!r} must be a number.")
     like = item._field_defaults.get(name, value)
-    return bool(value) if isinstance(like, bool | np.bool_) else float(value)
+    if isinstance(like, bool | np.bool_):
+        return bool(value)
+    if np.isfinite(value):
+        check_fits(full_name, abs(float(value)), dtype)
+    return float(value)
 
 
 def _checked_array(name, value, dtype):
@@ -173,10 +190,19 @@ def _check_together(rule, penalised, lr, lr_decay):
     kinds = [type(each) for each in links]
     base = kinds[-1]
     for kind in set(kinds):
-        if kinds.count(kind) > 1 and "FIELDS" in vars(kind):
+        if kinds.count(kind) > 1 and hasattr(kind, "start"):
             raise ValueError(f"rule={rule!r} has two of {kind.__name__}: one is enough.")
     if Averaged in kinds[1:]:
         raise ValueError(f"rule={rule!r}: Averaged must be the outermost of the wrappers.")
+    for n, each in enumerate(links):
+        outside = links[:n]
+        clipped = any(isinstance(link, Clipped) and link.value < np.inf for link in outside)
+        decayed = any(isinstance(link, WeightDecay) and not link.decoupled for link in outside)
+        if isinstance(each, Clipped) and each.norm < np.inf and (clipped or decayed):
+            raise ValueError(
+                "Clipped.norm is about the gradient of a row as it is: it must be outside of "
+                "WeightDecay and of Clipped.value."
+            )
     changing = {
         "lr_decay": lr_decay > 0,
         "Scheduled": Scheduled in kinds,

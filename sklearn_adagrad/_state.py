@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from ._adaptation import adapted, must_adapt, read
 from .kernels.learn import State
 from .kernels.records import record_of
-from .kernels.rules import at, local, renewed, settled, settles, unpenalised, weight
 from .kernels.times import TIME_OF
 
 _TOTALS = np.dtype(
@@ -13,10 +13,6 @@ _TOTALS = np.dtype(
     align=True,
 )
 
-# The fields of a record that hold hyper-parameters, or follow from them.
-_GIVEN = {"lr_multiplier", "decay_multiplier", "alpha", "share", "since"}
-
-# Those that an intercept does not have (it is as if they were 1), as the user knows them.
 _PER_FEATURE = {
     "lr_multiplier": "Multiplied.lr",
     "decay_multiplier": "Multiplied.weight_decay",
@@ -84,76 +80,23 @@ def field(bound, state, part, name):
     cells = getattr(state, part)
     if name != "weight":
         return cells[name].copy()
-    t = clock(state)
-    record, now = _settled(bound, cells, part, t)
-    return np.array(weight(bound.reading, record, now), cells.dtype[0])
-
-
-def _settled(bound, cells, part, t):
-    """All records at once, settled through row ``t``, and what the rule needs to read them."""
-    record = _record(cells)
-    now = local(bound.rule, record, _now(bound, part, t))
-    return settled(bound.rule, record, t, now), now
-
-
-def _now(bound, part, t):
-    now = at(bound.rule, bound.settings, t)
-    return unpenalised(now) if part == "intercept" else now
+    weights = read(bound, _record(cells), clock(state), part == "intercept")
+    return np.array(weights, cells.dtype[0])
 
 
 def _record(cells):
     return record_of(cells.dtype.names)(*(cells[name] for name in cells.dtype.names))
 
 
-def adapted(state, before, after):
-    """``state``, learnt with the rule ``before``, ready to be learnt with the rule ``after``.
-
-    What is due by the one is settled before the other takes over.
-    """
+def adapted_state(state, before, after):
+    """``state``, learnt with the rule ``before``, ready to be learnt with the rule ``after``."""
     t = clock(state)
-    if not _must_adapt(before, after, t):
+    if not must_adapt(before, after, t):
         return state
     new = new_state(after, len(state.cells), state.cells.dtype[0])
     for part in ("cells", "intercept"):
-        cells = getattr(new, part)
-        record, now = _settled(before, getattr(state, part), part, t)
-        weights = weight(before.rule, record, now)
-        for name in set(record._fields) & set(after.start) - _GIVEN:
-            cells[name] = getattr(record, name)
-        if "since" in after.start:
-            cells["since"] = t
-        record = _record(cells)
-        now = local(after.rule, record, _now(after, part, t))
-        record = renewed(after.rule, record, now)
+        record = adapted(_record(getattr(state, part)), before, after, t, part == "intercept")
         for name, values in record._asdict().items():
-            cells[name] = values
-        if "missed" in after.start:
-            cells["missed"] *= before.rule.first_row == after.rule.first_row
-            rows = max(t + 1 - after.rule.first_row, 0)
-            cells["missed"] += rows * (weight(after.rule, record, now) - weights)
+            getattr(new, part)[name] = values
     new.totals[:] = state.totals
     return new
-
-
-def _must_adapt(before, after, t):
-    kinds = [type(each.base) for each in (before, after)]
-    if kinds[0] is not kinds[1]:
-        raise ValueError(
-            f"rule cannot change from {kinds[0].__name__} to {kinds[1].__name__} once rows were "
-            "learnt: fit a new model."
-        )
-    if ("missed" in before.start) != ("missed" in after.start):
-        raise ValueError("rule cannot begin or cease to be Averaged once rows were learnt: fit a "
-                         "new model.")  # fmt: skip
-    if "missed" in after.start and before.rule.first_row != after.rule.first_row <= t:
-        raise ValueError(
-            f"Averaged.first_row cannot change to {after.rule.first_row:g} after {t} rows: it must "
-            "be a later row, or as it was."
-        )
-    if list(before.start) != list(after.start):
-        return True
-    if any(not np.array_equal(before.start[name], after.start[name])
-           for name in _GIVEN & set(after.start)):  # fmt: skip
-        return True
-    remembers = settles(before.rule) or {"z", "missed"} & set(before.start)
-    return bool(remembers) and (before.rule, before.settings) != (after.rule, after.settings)

@@ -46,11 +46,11 @@ STACKS = {
         "only array decay",
     ),
     "decayed ftrl": (
-        lambda of: WeightDecay(clipped(of, "ftrl"), of(0.0, 0.1), decoupled=False),
+        lambda of: clipped(of, WeightDecay("ftrl", of(0.0, 0.1), decoupled=False)),
         "only number",
     ),
     "multiplied, decayed, clipped": (
-        lambda of: Multiplied(decayed(of, clipped(of, "adagrad")), MULTIPLES, POSITIVE),
+        lambda of: Multiplied(clipped(of, decayed(of, "adagrad")), MULTIPLES, POSITIVE),
         "only number array decay",
     ),
     "all with a mean": (

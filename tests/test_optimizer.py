@@ -255,7 +255,7 @@ def test_bad_settings_between_steps_change_nothing():
     optimizer.step(weights, np.ones(2))
     for change in ({"lr": -1.0}, {"alpha": 0.1}, {"rule": "ftrl"}):
         optimizer.groups[0] |= change
-        with pytest.raises(ValueError, match=r"lr=-1|in kind"):
+        with pytest.raises(ValueError, match=r"lr=-1|in kind|cannot change"):
             optimizer.step(weights, np.ones(2))
         optimizer.groups[0] |= {"lr": 0.5, "alpha": 0.0, "rule": "adagrad"}
     assert_allclose(weights, -0.5)

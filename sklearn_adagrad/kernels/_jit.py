@@ -1,7 +1,7 @@
 """How the kernels are compiled, and how they reach the methods of a loss or a rule.
 
 1. A loss or a rule is a ``NamedTuple`` with plain Python methods. Its class selects the
-   machine code; its fields stay run-time values, so no hyper-parameter ever recompiles.
+   machine code; its fields stay run-time values, so no number ever recompiles.
    Rules hold other rules in the same way.
 2. Compiled code is kept on disk. numba watches only the file that defines a function,
    so the digest of all kernel sources is part of each function's name: editing a loss

@@ -155,8 +155,8 @@ def learn(
     otherwise wait for one after the other.
 
     ``peak`` is the largest magnitude in ``rows``. Returns how many positions of ``order`` were
-    done: fewer than all if a row's score is not finite or one of its gradients is larger than
-    ``limit``, in which case that row was not learnt.
+    done: fewer than all if a row's score or rate is not finite or one of its gradients is larger
+    than ``limit``, in which case that row was not learnt.
     """
     totals = state.totals[0]
     t, losses, mass = totals["t"], totals["loss"], totals["weight"]
@@ -172,8 +172,9 @@ def learn(
         if ahead.records > 0:
             _fetch_records(rows, state.cells, np.uintp(order[min(p + ahead.records, end)]))
         steep = abs(slope)
+        now = at(rule, settings, t + 1)
         fits = steep * peak <= limit or steep * _peak(rows, i) <= limit
-        if not (fits and abs(score) < np.inf):
+        if not (fits and abs(score) < np.inf and 0 <= now.lr < np.inf):
             done = p
             break
         lost = weights[i] * value(loss, y[i], score)
@@ -185,7 +186,6 @@ def learn(
         if longest(rule) < np.inf:
             slope *= _shortened(rows, i, steep, fit_intercept, longest(rule))
         slope = rows.values.dtype.type(slope)
-        now = at(rule, settings, t)
         if fit_intercept:
             here = unpenalised(now)
             record = settled(bare(rule), read(state.intercept, 0), t - 1, here)

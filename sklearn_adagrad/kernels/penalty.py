@@ -37,8 +37,6 @@ class Penalised(NamedTuple):
 
     # ``share``: the rate times ``l2``, or times ``l1`` without it. ``since``: the last row whose
     # penalty the weight has.
-    FIELDS = ("share", "since")
-
     def start(self, settings):
         return {"share": 0.0, "since": 0}
 
@@ -76,7 +74,6 @@ class DecayingPenalised(NamedTuple):
 
     rule: tuple
 
-    FIELDS = Penalised.FIELDS
     start, settled, moved = Penalised.start, Penalised.settled, Penalised.moved
     bare, settles, resumed = Penalised.bare, Penalised.settles, Penalised.resumed
 
@@ -116,7 +113,7 @@ def _log_gammas(u, start, stop, rows):
     """
     shifted = start + u
     total = rows * log1p(u / stop) + u * log1p(rows / shifted)
-    total += (start - 0.5) * log1p(0.0 - u * rows / (stop * shifted))
+    total += (start - 0.5) * log1p(0.0 - (u / stop) * (rows / shifted))
     return total + (_stirling(u, start) - _stirling(u, 0.0 * start + stop))
 
 

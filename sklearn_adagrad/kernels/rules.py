@@ -1,12 +1,13 @@
 """The update rules, each written once, and what all rules have in common.
 
 A rule is a named tuple of its own knobs; the hyper-parameters that all rules share are
-``Settings``. What a rule remembers of a weight is a *record*, a named tuple of numbers that
-lies in one cache line; ``FIELDS`` names what the rule adds to it. Some rules hold another rule
-in their field ``rule`` (see ``wrappers`` and ``penalty``) and change one thing about it: a
-method that they don't have is that of the rule within. The methods:
+``Settings``. What a rule remembers of a weight is a *record*, a named tuple of numbers that lie
+side by side in memory. Some rules hold another rule in their field ``rule`` (see ``wrappers`` and
+``penalty``) and change one thing about it: a method that they don't have is that of the rule
+within. The methods:
 
-* ``start(settings)``: a dict of the rule's fields for a weight of zero (plain Python);
+* ``start(settings)``: what the rule adds to the record of a weight of zero, a dict (plain Python);
+* ``check()``: ValueError if a knob is out of range (plain Python);
 * ``local(record, now)``: ``now`` with what is particular to this feature;
 * ``settled(record, t, now)``: the record once all rows through ``t`` have passed;
 * ``rate(record, lr, now)``: the learning rate of this weight;
@@ -63,7 +64,8 @@ class Now(NamedTuple):
 @portable
 def at(rule, settings, t):
     """What rules need to know in row ``t``, or after ``t`` rows."""
-    lr = settings.lr * factor(rule, t) / (1.0 + (max(t, 1) - 1) * settings.lr_decay)
+    row = max(t, 1)
+    lr = settings.lr * factor(rule, row) / (1.0 + (row - 1) * settings.lr_decay)
     return Now(
         t,
         lr,
@@ -214,7 +216,6 @@ class Adagrad(NamedTuple):
 
     eps_inside: bool = False
 
-    FIELDS = ("weight", "accumulator")
     local, settled, renewed, weight = _everywhere_alike, _constant, _as_it_is, _stored
     factor, longest, rests, settles, resumed = _one, _unlimited, _true, _false, _first
 
@@ -243,7 +244,6 @@ class DualAveraging(NamedTuple):
     weighed against all gradients at once, so more weights are exactly zero.
     """
 
-    FIELDS = ("gradient_sum", "accumulator")
     local, settled, renewed = _everywhere_alike, _constant, _as_it_is
     factor, longest, rests, settles, resumed = _one, _unlimited, _true, _false, _first
 
@@ -275,7 +275,6 @@ class FTRL(NamedTuple):
 
     beta: float = 1.0
 
-    FIELDS = ("weight", "accumulator", "z")
     local, settled, weight = _everywhere_alike, _constant, _stored
     factor, longest, rests, settles, resumed = _one, _unlimited, _true, _false, _first
 

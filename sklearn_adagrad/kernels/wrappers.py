@@ -50,7 +50,7 @@ class WeightDecay(NamedTuple):
     rule : rule
         The rule to wrap.
     weight_decay : float, default=0.01
-        Its strength.
+        Its strength, at most 1e6.
     decoupled : bool, default=False
         By default ``weight_decay * w`` is added to the gradient and hence enters the accumulator,
         as in PyTorch. Decoupled, ``lr * weight_decay * w`` is subtracted beside the step, as in
@@ -63,7 +63,7 @@ class WeightDecay(NamedTuple):
 
     def check(self):
         decay = self.weight_decay
-        require("WeightDecay.weight_decay", decay, 0 <= decay < np.inf, "at least 0 and finite")
+        require("WeightDecay.weight_decay", decay, 0 <= decay <= 1e6, "in [0, 1e6]")
 
     def step(self, record, g, now):
         # Either way is an addition of zero to the other.
@@ -100,8 +100,7 @@ class Momentum(NamedTuple):
     momentum: float = 0.9
     nesterov: bool = False
 
-    FIELDS = ("velocity", "since")  # ``since``: the last row that the weight has seen
-
+    # ``since``: the last row that the weight has seen.
     def start(self, settings):
         return {"velocity": 0.0, "since": 0}
 
@@ -161,8 +160,6 @@ class Averaged(NamedTuple):
 
     # The sum of the changes of the weight, each times the rows of the mean that did not have it:
     # the mean is the weight less this over the number of rows.
-    FIELDS = ("missed",)
-
     def start(self, settings):
         return {"missed": 0.0}
 
@@ -201,8 +198,6 @@ class Multiplied(NamedTuple):
     lr: float = 1.0
     weight_decay: float = 1.0
 
-    FIELDS = ("lr_multiplier", "decay_multiplier")
-
     def start(self, settings):
         return {"lr_multiplier": self.lr, "decay_multiplier": self.weight_decay}
 
@@ -226,8 +221,6 @@ class FeaturePenalty(NamedTuple):
 
     rule: tuple
     alpha: float = 1.0
-
-    FIELDS = ("alpha",)
 
     def start(self, settings):
         return {"alpha": self.alpha}
@@ -285,7 +278,7 @@ class InverseScaling(NamedTuple):
         require("InverseScaling.power_t", power, 0 <= power < np.inf, "at least 0 and finite")
 
     def factor(self, t):
-        return float(max(t, 1)) ** -self.power_t
+        return float(t) ** -self.power_t
 
 
 class Warmup(NamedTuple):
@@ -303,4 +296,4 @@ class Warmup(NamedTuple):
         require("Warmup.rows", self.rows, 0 < self.rows < np.inf, "more than 0 and finite")
 
     def factor(self, t):
-        return min(1.0, max(t, 1) / self.rows)
+        return min(1.0, t / self.rows)

@@ -32,7 +32,7 @@ class _Rows(NamedTuple):
 
     def taken(self, width):
         """The values that count."""
-        return self.values.reshape(-1, width)[self.firsts]
+        return self.values.reshape(len(self.indices), width)[self.firsts]
 
 
 class Scratch:
@@ -74,11 +74,12 @@ def prepared(grad, array, n, scratch):
     grad = np.asarray(grad)
     if grad.shape != array.shape:
         raise ValueError(f"grads[{n}] has shape {grad.shape}, params[{n}] {array.shape}.")
-    return _numbers(grad, array.dtype, n)
+    return _numbers(grad, array, n)
 
 
 def _prepared_rows(grad, array, n, scratch):
     indices, values = np.asarray(grad.indices), np.asarray(grad.values)
+    indices = indices if indices.size else indices.astype(np.int64)
     if not array.ndim:
         raise ValueError(f"params[{n}] is a single number and has no rows.")
     if indices.ndim != 1 or indices.dtype.kind not in "iu":
@@ -94,15 +95,18 @@ def _prepared_rows(grad, array, n, scratch):
     if count < 0:
         wrong = indices[(indices < 0) | (indices >= len(array))][0]
         raise IndexError(f"grads[{n}].indices has {wrong}, but params[{n}] has {len(array)} rows.")
-    flat = _numbers(values, array.dtype, n)
+    flat = _numbers(values, array, n)
     if count < size:
         flat = flat.copy()
         add_repeats(flat.reshape(size, -1), repeats[: size - count])
     return _Rows(indices, firsts[:count], flat)
 
 
-def _numbers(values, dtype, n):
+def _numbers(values, array, n):
+    """``values`` flat, of the dtype of ``array``, and not in its memory."""
+    dtype = array.dtype
     if values.dtype.kind not in "fiu":
         raise TypeError(f"grads[{n}] is {values.dtype}: it must be real numbers.")
     ready = values.dtype == dtype and values.flags.c_contiguous and values.flags.aligned
-    return (values if ready else np.require(values, dtype, ("C", "A"))).reshape(-1)
+    values = values if ready else np.require(values, dtype, ("C", "A"))
+    return (values.copy() if np.may_share_memory(values, array) else values).reshape(-1)

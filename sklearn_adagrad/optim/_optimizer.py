@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._rules import bind
 from .._types import Rule
-from ._gradients import checked_parameter, prepared
+from ._gradients import SparseRows, checked_parameter, prepared
 from ._parameter import Parameter, ready, step
 
 _NUMBERS = ("lr", "eps", "lr_decay", "initial_accumulator_value", "l1_ratio")
@@ -30,10 +30,17 @@ class Optimizer:
         ``Clipped.norm`` is the norm of the gradient of one array.
     lr : float, default=0.01
         Learning rate. The default is PyTorch's.
-    eps, lr_decay, initial_accumulator_value : float
-        As in the estimators; ``lr_decay`` counts the steps of each array.
-    alpha, l1_ratio : float, default=0.0
-        A penalty on every weight in every step, sparse steps included.
+    eps : float, default=1e-10
+        Added to the root of the accumulator; the default is PyTorch's.
+    lr_decay : float, default=0.0
+        Step ``t`` of an array has the rate ``lr / (1 + (t - 1) * lr_decay)``.
+    initial_accumulator_value : float, default=0.0
+        What every accumulator starts from; the default is PyTorch's.
+    alpha : float or array, default=0.0
+        Strength of a penalty on every weight in every step, sparse steps included; an array has
+        one for each weight, in C order.
+    l1_ratio : float, default=0.0
+        Share of the absolute values in the penalty, in [0, 1].
     maximize : bool, default=False
         Whether to ascend: gradients are taken times -1, before everything else.
     rescale_grad : float, default=1.0
@@ -61,6 +68,14 @@ class Optimizer:
     -----
     Rules that move weights whose gradient is absent (``alpha``, ``Momentum``) do so lazily in
     sparse steps: call ``settle`` before reading weights that may not have been in the last steps.
+    So do changes of a setting; both take a pass over the array.
+
+    The rate of a weight without any gradient is ``lr / eps`` if its accumulator starts at 0: with
+    ``alpha``, weights that were not 0 at the start are drawn there at once. Set
+    ``initial_accumulator_value``, to 0.1 say.
+
+    ``DualAveraging`` derives weights from gradients alone: what a weight was before its first
+    gradient is forgotten then, as in TensorFlow.
 
     Examples
     --------
@@ -133,8 +148,7 @@ class Optimizer:
             changed then.
         """
         params, grads = _paired(params, grads)
-        self._expect(params)
-        arrays = [checked_parameter(array, n) for n, array in enumerate(params)]
+        arrays = self._checked(params)
         parameters = list(self._parameters) or [None] * len(arrays)
         plan = []
         for n, group in enumerate(self._groups_of(arrays)):
@@ -157,7 +171,8 @@ class Optimizer:
             The arrays of ``step``.
         """
         for array, parameter in self._known(params):
-            parameter.settle(array.reshape(-1))
+            if parameter is not None:
+                parameter.settle(array.reshape(-1))
 
     def averages(self, params: NDArray | Sequence[NDArray]) -> list[NDArray]:
         """Copies of the weights to predict with: with ``Averaged``, their means over all steps.
@@ -173,7 +188,9 @@ class Optimizer:
             One for each array, of its shape.
         """
         return [
-            parameter.read(array.reshape(-1)).reshape(array.shape)
+            array.copy()
+            if parameter is None
+            else parameter.read(array.reshape(-1)).reshape(array.shape)
             for array, parameter in self._known(params)
         ]
 
@@ -183,7 +200,8 @@ class Optimizer:
         Returns
         -------
         dict
-            ``{"groups": list of dict, "state": list of dict of arrays}``, independent copies.
+            ``{"groups": list of dict, "state": list of dict}``: in "state", for each array that
+            had a gradient, its clock ``t``, its dtype, and copies of its fields.
         """
         state = []
         for parameter in self._parameters:
@@ -193,7 +211,8 @@ class Optimizer:
             names = [name for name in parameter.like.dtype.names if name != "weight"]
             arrays = (row.view(parameter.like.dtype[name]).reshape(parameter.shape).copy()
                       for name, row in zip(names, parameter.memory, strict=True))  # fmt: skip
-            state.append({"t": parameter.t, **dict(zip(names, arrays, strict=True))})
+            about = {"t": parameter.t, "dtype": parameter.dtype.name}
+            state.append(about | dict(zip(names, arrays, strict=True)))
         return {"groups": [dict(group) for group in self.groups], "state": state}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -209,29 +228,41 @@ class Optimizer:
         ValueError
             If it does not fit the rules of its groups.
         """
-        groups = [dict(group) for group in state_dict["groups"]]
-        other = Optimizer()
-        other.groups = groups
-        shapes = [None if each is None else _array_of(each) for each in state_dict["state"]]
-        for each, array, group in zip(
-            state_dict["state"], shapes, other._groups_of(shapes), strict=True
-        ):
-            other._parameters.append(None)
-            if array is None:
-                continue
-            bound = other._bind(group, array.dtype)
-            names = [name for name in bound.start if name != "weight"]
-            if set(each) != {"t", *names}:
-                raise ValueError(f"The state has {sorted(each)}; the rule needs 't' and {names}.")
-            parameter = Parameter(array.shape, array.dtype, bound)
-            parameter.t = int(each["t"])
-            for name, row in zip(names, parameter.memory, strict=True):
-                field = np.asarray(each[name], parameter.like.dtype[name])
-                if field.shape != array.shape:
-                    raise ValueError(f"{name} has shape {field.shape}, other fields {array.shape}.")
-                row.view(field.dtype)[:] = field.reshape(-1)
-            other._parameters[-1] = parameter
+        if set(state_dict) != {"groups", "state"}:
+            raise ValueError(f"A state has 'groups' and 'state'; this has {sorted(state_dict)}.")
+        other = Optimizer(groups=state_dict["groups"])
+        states = state_dict["state"]
+        for state, group in zip(states, other._groups_of(states) if states else (), strict=True):
+            other._parameters.append(None if state is None else other._restored(state, group))
         vars(self).update(vars(other))
+
+    def _restored(self, state, group):
+        """The parameter that is described in ``state``."""
+        dtype = np.dtype(state.get("dtype", "float64"))
+        bound = self._bind(group, dtype)
+        names = [name for name in bound.start if name != "weight"]
+        if set(state) != {"t", "dtype", *names} or int(state["t"]) < 0:
+            raise ValueError(
+                f"The state of an array must have 'dtype', 't' of at least 0 and {names}; this has "
+                f"{sorted(state)}."
+            )
+        shape = np.shape(state[names[0]])
+        parameter = Parameter(shape, dtype, bound)
+        parameter.t = int(state["t"])
+        for name, row in zip(names, parameter.memory, strict=True):
+            field = np.asarray(state[name], parameter.like.dtype[name])
+            if field.shape != shape:
+                raise ValueError(f"{name} has shape {field.shape}, other fields {shape}.")
+            row.view(field.dtype)[:] = field.reshape(-1)
+        return parameter
+
+    def _checked(self, params):
+        """``params`` if they can be learnt, and are what they were."""
+        arrays = [checked_parameter(array, n) for n, array in enumerate(params)]
+        if len({id(array) for array in arrays}) < len(arrays):
+            raise ValueError("An array is among the params twice.")
+        self._expect(arrays)
+        return arrays
 
     def _expect(self, params):
         if self._parameters and len(params) != len(self._parameters):
@@ -276,19 +307,9 @@ class Optimizer:
         return last[1]
 
     def _known(self, params):
-        params, _ = _paired(params, None)
-        self._expect(params)
-        for n, (array, parameter) in enumerate(zip(params, self._parameters, strict=False)):
-            if parameter is not None:
-                yield checked_parameter(array, n), parameter
-
-
-def _array_of(state):
-    """Any of the arrays of weights' size and dtype."""
-    for name, each in state.items():
-        if name not in ("t", "since"):
-            return np.asarray(each)
-    raise ValueError(f"The state has only {sorted(state)}: an accumulator is missing.")
+        """Every array with what is remembered of it, or None."""
+        arrays = self._checked(_paired(params, None)[0])
+        return zip(arrays, self._parameters or [None] * len(arrays), strict=True)
 
 
 def _scale(group):
@@ -305,6 +326,8 @@ def _paired(params, grads):
     """Both as lists."""
     if isinstance(params, np.ndarray):
         return [params], [grads]
+    if isinstance(grads, SparseRows):
+        raise TypeError("grads must be a sequence, as params is: one gradient for each array.")
     params = list(params)
     grads = [None] * len(params) if grads is None else list(grads)
     if len(params) != len(grads):

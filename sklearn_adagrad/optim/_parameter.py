@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 
+from .._adaptation import adapted, must_adapt, read, up_to_date
 from ..kernels._jit import variant
 from ..kernels.records import record_of
-from ..kernels.rules import at, local, longest, renewed, settled, settles, weight
+from ..kernels.rules import at, local, longest, renewed, weight
 from ..kernels.steps import step_dense, step_rows, views
 from ..kernels.times import TIME_OF
 from ._gradients import Scratch
@@ -34,64 +35,58 @@ class Parameter:
 
     def adapt(self, weights, bound):
         """Go on with the rule ``bound``: what is due by the old one is settled first."""
-        if settles(bound.rule) or "z" in bound.start:
-            self.settle(weights)
-            self.obey(bound)
-            self.renew(weights)
+        if must_adapt(self.bound, bound, self.t):
+            with np.errstate(all="ignore"):
+                record = adapted(self._record(weights), self.bound, bound, self.t)
+            for name, field in self.fields(weights).items():
+                field[:] = getattr(record, name)
         self.obey(bound)
 
     def fields(self, weights):
         """All fields as arrays; ``weights`` is the caller's array, flat."""
         return views(weights, self.like, self.memory)
 
+    def _record(self, weights):
+        return record_of(self.like.dtype.names)(*self.fields(weights).values())
+
     def begin(self, weights):
         """Start from the caller's weights."""
-        for name, field in self.fields(weights).items():
-            value = self.bound.start[name]
-            if np.ndim(value) and len(value) != len(field):
-                raise ValueError(f"{name} has {len(value)} entries, the parameter {len(field)}.")
+        fields = self.fields(weights)
+        for name, field in fields.items():
             if name != "weight":
-                field[:] = value
-        self.renew(weights)
+                field[:] = self.bound.start[name]
+        bound, record = self.bound, self._record(weights)
+        with np.errstate(all="ignore"):
+            now = local(bound.rule, record, at(bound.rule, bound.settings, 1))
+            record = renewed(bound.rule, record, now)
+        for name, field in fields.items():
+            field[:] = getattr(record, name)
 
     def settle(self, weights):
         """Bring all weights up to date."""
-        self._apply(weights, lambda rule, record, now: settled(rule, record, self.t, now))
-        weights[:] = self._read(weights, self.bound.rule)
-
-    def renew(self, weights):
-        """Adapt what is remembered to new hyper-parameters."""
-        self._apply(weights, renewed)
-
-    def _apply(self, weights, change):
-        fields = self.fields(weights)
-        record = record_of(self.like.dtype.names)(*fields.values())
-        rule = self.bound.rule
-        now = local(rule, record, at(rule, self.bound.settings, max(self.t, 1)))
-        with np.errstate(all="ignore"):
-            changed = change(rule, record, now)
-        for name, value in changed._asdict().items():
-            fields[name][:] = value
+        record, now = up_to_date(self.bound, self._record(weights), self.t)
+        for name, field in self.fields(weights).items():
+            field[:] = getattr(record, name)
+        weights[:] = weight(self.bound.rule, record, now)
 
     def read(self, weights):
         """The weights to predict with."""
-        return self._read(weights, self.bound.reading)
-
-    def _read(self, weights, reading):
-        record = record_of(self.like.dtype.names)(*self.fields(weights).values())
-        rule = self.bound.rule
-        now = local(rule, record, at(rule, self.bound.settings, self.t))
-        return np.array(weight(reading, settled(rule, record, self.t, now), now), self.dtype)
+        return np.array(read(self.bound, self._record(weights), self.t), self.dtype)
 
 
 def ready(parameter, array, bound):
     """``parameter``, or a new one, if it can be learnt with the rule ``bound``."""
+    for name, value in bound.start.items():
+        if np.ndim(value) and len(value) != array.size:
+            raise ValueError(f"{name} has {len(value)} entries, the array {array.size} weights.")
     if parameter is None:
         parameter = Parameter(array.shape, array.dtype, bound)
         parameter.begin(array.reshape(-1))
-    if list(parameter.bound.start) != list(bound.start):
-        raise ValueError("rule or alpha cannot change in kind once a step was made: begin a new "
-                         "optimizer.")  # fmt: skip
+    elif parameter.bound is not bound:
+        must_adapt(parameter.bound, bound, parameter.t)
+        if list(parameter.bound.start) != list(bound.start):
+            raise ValueError("rule or alpha cannot change in kind once a step was made: begin a "
+                             "new optimizer.")  # fmt: skip
     return parameter
 
 
