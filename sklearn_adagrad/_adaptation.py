@@ -40,7 +40,7 @@ def adapted(record, before, after, t, is_intercept=False):
         for name, value in after.start.items()
     }
     if "since" in fields:
-        fields["since"] = np.full(len(weights), t, np.uint64)
+        fields["since"] = np.full(weights.shape, t, np.uint64)
     if "missed" in fields and before.rule.first_row != after.rule.first_row:
         fields["missed"] = np.zeros_like(weights)
     record = record_of(tuple(fields))(**fields)
@@ -56,7 +56,12 @@ def adapted(record, before, after, t, is_intercept=False):
 def _begun(name, value, weights, is_intercept):
     if is_intercept and np.ndim(value):
         value = 1.0
-    return np.full(len(weights), value, weights.dtype)
+    return np.full(weights.shape, spread(value, weights), weights.dtype)
+
+
+def spread(value, like):
+    """``value``, which may have one entry per feature, in a form that assigns to ``like``."""
+    return np.reshape(value, (-1, 1)) if np.ndim(value) == 1 and like.ndim == 2 else value
 
 
 def must_adapt(before, after, t):

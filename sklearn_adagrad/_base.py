@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._callbacks import Watch
 from ._parameters import Parameters, StrOptions, loss_options
 from ._range import divergence, largest_gradient
-from ._state import adapted_state, clock, copy_state, field, new_state, own_state
+from ._state import adapted_state, clock, copy_state, dtype_of, field, new_state, own_state
 from ._training import Problem, train
 from ._validation import bits_of, check_rows, check_target, check_weights, take_rows
 from .engines import serial
@@ -41,16 +41,12 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
         """The fitted attributes that ``y`` decides."""
 
     @abstractmethod
-    def _begin_partial_fit(self, **begin):
+    def _begin_partial_fit(self, y, **begin):
         """The same for a stream, of which ``y`` is only the beginning."""
 
     @abstractmethod
-    def _n_heads(self, fitted):
-        """How many models ``fitted`` asks for."""
-
-    @abstractmethod
     def _targets(self, y, fitted, name="y"):
-        """One array of targets for every head; ``name`` is what to call ``y`` in an error."""
+        """What is to be learnt from ``y``; ``name`` is what to call it in an error."""
 
     def _weigh(self, y, weights, fitted):
         """The weights of the rows in ``fit``."""
@@ -60,9 +56,18 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
         """The weights of the rows in ``partial_fit``, and what to remember for the next call."""
         return weights, {}
 
+    def _loss_for(self, fitted):
+        """The loss of all outputs."""
+        return self._loss()
+
     @abstractmethod
-    def _splitter(self):
+    def _splitter(self, fitted):
         """The scikit-learn splitter that sets rows aside for early stopping."""
+
+    @staticmethod
+    def _require_weight(weights, name):
+        if not weights.any():
+            raise ValueError(f"All weights are zero by {name}: there is no row to go by.")
 
     # --- training -------------------------------------------------------------------------
 
@@ -77,23 +82,24 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
             n_rows, dtype = len(rows.indptr) - 1, rows.values.dtype
             y_seen = check_target(self, y, n_rows)
             weights = check_weights(sample_weight, n_rows)
-            _require_weight(weights, "sample_weight")
+            self._require_weight(weights, "sample_weight")
             fitted = self._begin_fit(y_seen, weights, warm)
             weights = self._weigh(y_seen, weights, fitted)
-            _require_weight(weights, "class_weight")
+            self._require_weight(weights, "class_weight")
             problem = Problem(rows, self._targets(y_seen, fitted), weights, peak)
             order, validation = self._set_aside(
                 problem, y_seen, fitted, X_val, y_val, sample_weight_val
             )
-            bound = self._rule(dtype)
+            loss, bound = self._loss_for(fitted), self._rule(dtype)
             if warm:
-                heads = tuple(copy_state(state) for state in self._adapted_heads(bound))
+                self._check_outputs(problem.targets)
+                state = copy_state(adapted_state(self._state, self._bound, bound))
             else:
-                heads = self._new_heads(bound, n_features, dtype, fitted)
+                state = new_state(bound, n_features, dtype, problem.targets.n_outputs)
             watch = Watch(self, X, y, sample_weight, fitted | {"_bound": bound})
-            outcome = self._train(problem, order, validation, bound, heads, watch)
+            outcome = self._train(problem, order, validation, loss, bound, state, watch)
         fitted |= {
-            "_heads": outcome.heads,
+            "_state": outcome.state,
             "_bound": bound,
             "n_iter_": len(outcome.loss_curve),
             "loss_curve_": outcome.loss_curve,
@@ -115,18 +121,17 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
             )
         return self
 
-    def _new_heads(self, bound, n_features, dtype, fitted):
-        return tuple(new_state(bound, n_features, dtype) for _ in range(self._n_heads(fitted)))
-
-    def _adapted_heads(self, bound):
-        """The states, ready to be learnt with the rule as the parameters now have it."""
-        return tuple(adapted_state(state, self._bound, bound) for state in self._heads)
-
     def _check_width(self, n_features):
         """``n_features_in_`` runs ahead of the state while the estimator is being refitted."""
-        size = len(self._heads[0].cells)
+        size = len(self._state.cells)
         if n_features != size:
             raise ValueError(f"X has {n_features} features, but the model has {size} weights.")
+
+    def _check_outputs(self, targets):
+        """The state cannot grow or lose outputs."""
+        size = self._state.losses.shape[1] // self._bound.n_candidates
+        if targets.n_outputs != size:
+            raise ValueError(f"y has {targets.n_outputs} outputs, but the model has {size}.")
 
     def _set_aside(self, problem, y, fitted, X_val, y_val, sample_weight_val):
         """The rows to learn, and the problem that judges an epoch, if any."""
@@ -137,7 +142,7 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
                 return everything, None
             usable = everything[problem.weights > 0]
             try:
-                learnt, judged = next(self._splitter().split(usable, y[usable]))
+                learnt, judged = next(self._splitter(fitted).split(usable, y[usable]))
             except ValueError as error:
                 raise ValueError(
                     "early_stopping=True cannot set aside validation_fraction="
@@ -155,28 +160,27 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
         n_rows = len(rows.indptr) - 1
         y_val = check_target(self, y_val, n_rows, "y_val")
         weights = check_weights(sample_weight_val, n_rows, "sample_weight_val")
-        _require_weight(weights, "sample_weight_val")
+        self._require_weight(weights, "sample_weight_val")
         weights = self._weigh(y_val, weights, fitted)
-        _require_weight(weights, "class_weight")
+        self._require_weight(weights, "class_weight")
         return everything, Problem(rows, self._targets(y_val, fitted, "y_val"), weights, peak)
 
-    def _train(self, problem, order, validation, bound, heads, watch):
+    def _train(self, problem, order, validation, loss, bound, state, watch):
         """Run the epochs."""
-        loss = self._loss()
 
-        def learn(problem, order, heads):
-            row = self._learn(problem, order, bound, heads)
+        def learn(problem, order, state):
+            row = self._learn(problem, order, loss, bound, state)
             if row is not None:
-                raise self._divergence(problem, row, bound, heads)
+                raise self._divergence(problem, row, loss, bound, state)
 
-        def evaluate(problem, heads):
+        def evaluate(problem, state):
             rows = problem.rows
             bits = bits_of(rows.values)
-            scores, _ = serial.scores(rows, bits, self.n_features_in_, bound, heads)
+            scores, _ = serial.scores(rows, bits, self.n_features_in_, bound, state)
             return serial.mean_loss(scores, problem.targets, problem.weights, loss)
 
         return train(
-            learn, evaluate, problem, order, validation, heads, watch,
+            learn, evaluate, problem, order, validation, state, watch,
             max_iter=self.max_iter,
             tol=self.tol,
             n_iter_no_change=self.n_iter_no_change,
@@ -193,81 +197,81 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
             n_rows, dtype = len(rows.indptr) - 1, rows.values.dtype
             y = check_target(self, y, n_rows)
             weights = check_weights(sample_weight, n_rows)
-            fitted = self._begin_partial_fit(**begin)
+            fitted = self._begin_partial_fit(y, **begin)
             learnt_weights, counts = self._weigh_in_passing(y, weights, fitted)
             problem = Problem(rows, self._targets(y, fitted), learnt_weights, peak)
-            bound = self._rule(dtype)
+            loss, bound = self._loss_for(fitted), self._rule(dtype)
             if first:
-                heads = self._new_heads(bound, n_features, dtype, fitted)
+                state = new_state(bound, n_features, dtype, problem.targets.n_outputs)
             else:
                 self._check_width(n_features)
-                heads = tuple(own_state(state) for state in self._adapted_heads(bound))
+                self._check_outputs(problem.targets)
+                state = own_state(adapted_state(self._state, self._bound, bound))
             try:
-                row = self._learn(problem, np.arange(n_rows), bound, heads)
+                row = self._learn(problem, np.arange(n_rows), loss, bound, state)
             except BaseException as error:
                 error.add_note("Rows of this call may have been learnt before it was interrupted.")
                 raise
         if row is not None:
             _, counts = self._weigh_in_passing(y[:row], weights[:row], fitted)
-        vars(self).update(fitted | counts, _heads=heads, _bound=bound)
+        vars(self).update(fitted | counts, _state=state, _bound=bound)
         if row is not None:
-            raise self._divergence(problem, row, bound, heads)
+            raise self._divergence(problem, row, loss, bound, state)
         return self
 
-    def _learn(self, problem, order, bound, heads):
+    def _learn(self, problem, order, loss, bound, state):
         """One pass. Returns None, or the row where numbers gave out."""
         return serial.learn(
             problem.rows,
             order,
             problem.targets,
             problem.weights,
-            self._loss(),
+            loss,
             bound,
-            heads,
+            state,
             fit_intercept=bool(self.fit_intercept),
             limit=largest_gradient(problem.rows.values.dtype, bound.largest_lr),
             peak=max(problem.peak, 1.0),
+            drops=bound.n_candidates > 1,
         )
 
-    def _divergence(self, problem, row, bound, heads):
-        t = 1 + min(clock(state) for state in heads)
+    def _divergence(self, problem, row, loss, bound, state):
+        t = 1 + clock(state)
         multiple = factor(bound.rule, t)
         if not 0 <= multiple < np.inf:
             return FloatingPointError(
                 f"The schedule's factor({t}) is {multiple:g}: it must be finite and at least 0."
             )
-        return divergence(problem, row, self.lr, self._loss())
+        return divergence(problem, row, self.lr, loss)
 
     # --- fitted attributes ----------------------------------------------------------------
 
     def __sklearn_is_fitted__(self):
-        return hasattr(self, "_heads")
+        return hasattr(self, "_state")
 
     @property
     def _dtype(self):
-        return self._heads[0].cells.dtype[0]
+        return dtype_of(self._state)
 
     def _read(self, name, part):
         """Field ``name`` of every record of ``part`` ("cells" or "intercept"), a row per head."""
-        self._check_has_heads()
-        return np.stack([field(self._bound, state, part, name) for state in self._heads])
+        self._check_has_state()
+        return field(self._bound, self._state, part, name)
 
     @property
     def t_(self) -> int:
         """Number of rows learnt so far; a row of weight zero does not count."""
-        return int(self._read_totals("t")[0])
+        self._check_has_state()
+        return clock(self._state)
 
     @property
     def progressive_loss_(self) -> float:
         """Weighted mean loss of all rows, each just before it was learnt; nan before the first."""
-        losses, weights = self._read_totals("loss"), self._read_totals("weight")
-        return float((losses / weights).sum()) if weights.all() else float("nan")
+        self._check_has_state()
+        weight = self._state.totals["weight"][0]
+        return float(self._state.losses[0].sum() / weight) if weight else float("nan")
 
-    def _read_totals(self, name):
-        self._check_has_heads()
-        return np.array([state.totals[name][0] for state in self._heads])
-
-    def _check_has_heads(self):
+    def _check_has_state(self):
         if not self.__sklearn_is_fitted__():
             raise AttributeError(
                 f"This {type(self).__name__} is not fitted yet: call fit or partial_fit first."
@@ -281,23 +285,17 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
         def read(rows, bits, n_features):
             nonlocal scores
             self._check_width(n_features)
-            scores, verdict = serial.scores(rows, bits, n_features, self._bound, self._heads)
+            scores, verdict = serial.scores(rows, bits, n_features, self._bound, self._state)
             return verdict
 
         check_rows(self, X, reset=False, dtype=self._dtype, read=read)
         return scores
 
 
-def _require_weight(weights, name):
-    if not weights.any():
-        raise ValueError(f"All weights are zero by {name}: there is no row to go by.")
-
-
 def _take(problem, chosen, n_features):
     """The ``chosen`` rows of a problem."""
-    targets = tuple(target[chosen] for target in problem.targets)
     rows = take_rows(problem.rows, chosen, n_features)
-    return Problem(rows, targets, problem.weights[chosen], problem.peak)
+    return Problem(rows, problem.targets.take(chosen), problem.weights[chosen], problem.peak)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from ._state import copy_state
 class Watch:
     """Tells of the training of ``estimator`` as it goes on.
 
-    ``fitted`` are the attributes which, with the heads, make a copy of the estimator able
+    ``fitted`` are the attributes which, with the state, make a copy of the estimator able
     to predict as if training had stopped.
     """
 
@@ -22,17 +22,17 @@ class Watch:
     def begin_epoch(self):
         return self._context.subcontext(task_name="epoch").call_on_fit_task_begin(**self._given)
 
-    def end_epoch(self, task, line, heads):
+    def end_epoch(self, task, line, state):
         """Returns whether a callback asks to stop."""
         if self._estimator.verbose:
             print(line, flush=True)
-        return self._end(task, heads)
+        return self._end(task, state)
 
-    def end(self, heads):
-        self._end(self._context, heads)
+    def end(self, state):
+        self._end(self._context, state)
 
-    def _end(self, task, heads):
+    def _end(self, task, state):
         def attributes():  # only asked for by callbacks that want a fitted estimator
-            return self._fitted | {"_heads": tuple(copy_state(state) for state in heads)}
+            return self._fitted | {"_state": copy_state(state)}
 
         return task.call_on_fit_task_end(**self._given, reconstruction_attributes=attributes)

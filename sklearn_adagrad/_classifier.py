@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.model_selection import StratifiedShuffleSplit
+from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted
@@ -17,9 +17,11 @@ from ._labels import (
     check_classes,
     class_factors,
     encode,
+    encode_labels,
 )
 from ._types import Loss, MatrixLike, Rule
-from .kernels.losses import CLASSIFICATION
+from .kernels.losses import CLASSIFICATION, LogLoss, Multinomial
+from .kernels.targets import Classes, Columns
 
 
 def _has_probabilities(self):
@@ -191,6 +193,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
     _parameter_constraints: ClassVar[dict] = {
         "loss": loss_options(CLASSIFICATION),
         **BaseAdagrad._parameter_constraints,
+        "multi_class": [StrOptions({"ovr", "multinomial"})],
         "class_weight": [StrOptions({"balanced"}), dict, None],
     }
     _losses: ClassVar[dict] = CLASSIFICATION
@@ -213,6 +216,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         shuffle: bool = True,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
+        multi_class: str = "ovr",
         class_weight: dict | str | None = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
@@ -233,10 +237,17 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         self.shuffle = shuffle
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
+        self.multi_class = multi_class
         self.class_weight = class_weight
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        tags.target_tags.multi_output = True
+        return tags
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -325,6 +336,8 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
     # --- labels ---------------------------------------------------------------------------
 
     def _begin_fit(self, y, weights, warm):
+        if y.ndim == 2:
+            return self._begin_labels(y.shape[1], warm)
         try:
             check_classification_targets(y)
             classes = np.unique(y)
@@ -335,9 +348,16 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
             classes = self.classes_
         check_classes(classes)
         counts = np.bincount(encode(y, classes), weights, len(classes))
-        return {"classes_": classes, "_class_counts": counts, "_all_counts": counts.sum()}
+        return {
+            "classes_": classes,
+            "_is_multilabel": False,
+            "_class_counts": counts,
+            "_all_counts": counts.sum(),
+        }
 
-    def _begin_partial_fit(self, classes):
+    def _begin_partial_fit(self, y, classes):
+        if y.ndim == 2:
+            return self._begin_labels(y.shape[1], self.__sklearn_is_fitted__(), classes)
         if self.__sklearn_is_fitted__():
             if classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
                 raise ValueError(
@@ -345,7 +365,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
                     f"{self.classes_!r}. They cannot change: leave the argument out, or train a "
                     "new model."
                 )
-            names = ("classes_", "_class_counts", "_all_counts")
+            names = ("classes_", "_is_multilabel", "_class_counts", "_all_counts")
             return {name: getattr(self, name) for name in names}
         if classes is None:
             raise ValueError(
@@ -354,16 +374,58 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
             )
         classes = unique_labels(classes)
         check_classes(classes)
-        return {"classes_": classes, "_class_counts": np.zeros(len(classes)), "_all_counts": 0.0}
+        return {
+            "classes_": classes,
+            "_is_multilabel": False,
+            "_class_counts": np.zeros(len(classes)),
+            "_all_counts": 0.0,
+        }
 
-    def _n_heads(self, fitted):
-        n_classes = len(fitted["classes_"])
-        return 1 if n_classes == 2 else n_classes
+    def _begin_labels(self, n_labels, fitted, classes=None):
+        """The same for an indicator matrix."""
+        if self.class_weight is not None:
+            raise ValueError(
+                f"class_weight={self.class_weight!r} is for rows of one class each, but y has a "
+                "column for every label. Leave it out."
+            )
+        if fitted and not (self._is_multilabel and n_labels == len(self.classes_)):
+            raise ValueError(
+                f"y has {n_labels} columns of labels, but the model was trained with "
+                f"{len(self.classes_)} {'labels' if self._is_multilabel else 'classes'}."
+            )
+        if classes is not None and not np.array_equal(classes, np.arange(n_labels)):
+            raise ValueError(
+                f"classes={classes!r} must be the numbers of the {n_labels} columns of y, or left "
+                "out."
+            )
+        return {
+            "classes_": np.arange(n_labels),
+            "_is_multilabel": True,
+            "_class_counts": np.zeros(0),
+            "_all_counts": 0.0,
+        }
 
     def _targets(self, y, fitted, name="y"):
+        if fitted["_is_multilabel"]:
+            return Columns(2.0 * encode_labels(y, len(fitted["classes_"]), name) - 1.0)
+        if y.ndim == 2:
+            raise ValueError(f"{name} has columns of labels, but y has one class for each row.")
         codes = encode(y, fitted["classes_"], name)
-        positives = range(1, 2) if len(fitted["classes_"]) == 2 else range(len(fitted["classes_"]))
-        return tuple(2.0 * (codes == positive) - 1.0 for positive in positives)
+        if len(fitted["classes_"]) == 2:
+            return Columns(2.0 * codes[:, np.newaxis] - 1.0)
+        return Classes(codes, len(fitted["classes_"]))
+
+    def _loss_for(self, fitted):
+        loss = self._loss()
+        if self.multi_class != "multinomial":
+            return loss
+        if not isinstance(loss, LogLoss):
+            raise ValueError(
+                f"multi_class='multinomial' needs loss='log_loss', but loss={self.loss!r}. Use "
+                "multi_class='ovr'."
+            )
+        is_joint = len(fitted["classes_"]) > 2 and not fitted["_is_multilabel"]
+        return Multinomial() if is_joint else loss
 
     def _weigh(self, y, weights, fitted):
         if self.class_weight is None:
@@ -382,10 +444,9 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         )
         return weights * factors, {"_class_counts": counts, "_all_counts": total}
 
-    def _splitter(self):
-        return StratifiedShuffleSplit(
-            n_splits=1, test_size=self.validation_fraction, random_state=self.random_state
-        )
+    def _splitter(self, fitted):
+        kind = ShuffleSplit if fitted["_is_multilabel"] else StratifiedShuffleSplit
+        return kind(n_splits=1, test_size=self.validation_fraction, random_state=self.random_state)
 
     # --- prediction -----------------------------------------------------------------------
 
@@ -420,6 +481,8 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
             The class of the largest score.
         """
         scores = self._scores(X)
+        if self._is_multilabel:
+            return (scores > 0).astype(np.intp)
         best = scores[:, 0] > 0 if scores.shape[1] == 1 else scores.argmax(axis=1)
         return self.classes_[best.astype(np.intp)]
 
@@ -449,9 +512,11 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         For ``loss="modified_huber"``: Zadrozny, B. and Elkan, C. (2002). Transforming classifier
         scores into accurate multiclass probability estimates. KDD; as in scikit-learn.
         """
-        check_is_fitted(self)
+        scores = self._scores(X)
         with np.errstate(under="ignore"):
-            chances = self._loss().probability(self._scores(X))
+            chances = self._loss_for(vars(self)).probability(scores)
+        if self._is_multilabel:
+            return chances
         if chances.shape[1] == 1:
             return np.hstack([1.0 - chances, chances])
         total = chances.sum(axis=1, keepdims=True)

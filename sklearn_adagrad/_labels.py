@@ -35,6 +35,24 @@ def encode(y, classes, name="y"):
     return codes
 
 
+def encode_labels(y, n_labels, name="y"):
+    """The indicator matrix ``y``, a column for each label, as 0 and 1."""
+    if y.ndim != 2 or y.shape[1] != n_labels:
+        raise ValueError(
+            f"{name} has shape {y.shape}, but the model has {n_labels} labels, a column for each."
+        )
+    on = np.asarray(y == 1)
+    known = on | np.asarray(y == 0)
+    if not known.all():
+        row, column = (int(n) for n in np.argwhere(~known)[0])
+        raise ValueError(
+            f"{name}[{row}, {column}] = {y[row, column]!r}: columns of labels must be 0 or 1. "
+            "Several classes in each of several columns are not supported: use "
+            "sklearn.multioutput.MultiOutputClassifier."
+        )
+    return on
+
+
 def class_factors(class_weight, classes):
     """The factor of each class by a dict; 1 for a class that it leaves out."""
     if not isinstance(class_weight, dict):

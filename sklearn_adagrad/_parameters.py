@@ -13,6 +13,10 @@ from .kernels.rules import RULES
 __all__ = ["Parameters", "StrOptions", "loss_options"]
 
 
+# What the candidates of a search may differ in.
+SEARCHED = ("lr", "eps", "alpha", "l1_ratio", "initial_accumulator_value")
+
+
 def loss_options(registry):
     """What ``loss=`` accepts: a name from ``registry``, or an object with a loss's methods."""
     return [StrOptions(set(registry)), HasMethods(["value", "gradient"])]
@@ -60,15 +64,7 @@ class Parameters(BaseEstimator):
             loss.check_parameters()
         return loss
 
-    def _rule(self, dtype):
-        """The rule with ``self``'s hyper-parameters, for weights of ``dtype``."""
-        return bind(
-            self.rule,
-            np.dtype(dtype),
-            lr=self.lr,
-            eps=self.eps,
-            lr_decay=self.lr_decay,
-            initial_accumulator_value=self.initial_accumulator_value,
-            alpha=self.alpha,
-            l1_ratio=self.l1_ratio,
-        )
+    def _rule(self, dtype, **instead):
+        """The rule with ``self``'s hyper-parameters, some of them replaced, for ``dtype``."""
+        numbers = {name: instead.get(name, getattr(self, name)) for name in (*SEARCHED, "lr_decay")}
+        return bind(self.rule, np.dtype(dtype), **numbers)

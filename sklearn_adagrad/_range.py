@@ -41,7 +41,8 @@ def divergence(problem, row, lr, loss):
     """The error for a ``row`` whose score or gradient is out of range, with its remedy."""
     rows = problem.rows
     values = np.abs(rows.values[rows.indptr[row] : rows.indptr[row + 1]].astype(np.float64))
-    target = max(abs(float(each[row])) for each in problem.targets)
+    sizes = problem.targets.sizes()
+    target = float(sizes[row])
     said = (
         f"Training diverged: the score or a gradient of row {row} is out of range for "
         f"{rows.values.dtype}."
@@ -56,7 +57,7 @@ def divergence(problem, row, lr, loss):
             return FloatingPointError(f"{said} It has {what} of {size:.2g}: {remedy}.")
     # A row moves each of its weights by at most lr, and so its own score by at most lr times
     # the sum of its magnitudes: that should not exceed what is to be predicted.
-    aim = max(1.0, max(float(np.abs(each).max()) for each in problem.targets))
+    aim = max(1.0, float(sizes.max()))
     if hasattr(loss, "prediction"):
         aim = max(1.0, np.log(aim))  # scores are on the other side of the link
     safe = aim / (values.sum() + 1.0)

@@ -11,6 +11,7 @@ from ._base import BaseAdagrad, _fit_context, loss_options
 from ._types import Loss, MatrixLike, Rule
 from ._validation import check_numbers
 from .kernels.losses import REGRESSION
+from .kernels.targets import Columns
 
 
 class AdagradRegressor(RegressorMixin, BaseAdagrad):
@@ -210,6 +211,11 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         self.random_state = random_state
         self.verbose = verbose
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -287,25 +293,31 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         return self._partial_fit(X, y, sample_weight)
 
     def _begin_fit(self, y, weights, warm):
-        return {}
+        return {"_n_targets": y.shape[1] if y.ndim == 2 else None}
 
-    def _begin_partial_fit(self):
-        return {}
-
-    def _n_heads(self, fitted):
-        return 1
+    def _begin_partial_fit(self, y):
+        if self.__sklearn_is_fitted__():
+            return {"_n_targets": self._n_targets}
+        return self._begin_fit(y, None, False)
 
     def _targets(self, y, fitted, name="y"):
         y = check_numbers(y, name)
+        n_targets = fitted["_n_targets"] or 1
+        y = y.reshape(len(y), -1)
+        if y.shape[1] != n_targets:
+            raise ValueError(
+                f"{name} has {y.shape[1]} columns, but the model has {n_targets} targets."
+            )
         loss = self._loss()
         if hasattr(loss, "check_target"):
-            try:
-                loss.check_target(y)
-            except ValueError as error:
-                raise ValueError(f"{name} is not for this loss: {error}") from error
-        return (y,)
+            for column in y.T:
+                try:
+                    loss.check_target(column)
+                except ValueError as error:
+                    raise ValueError(f"{name} is not for this loss: {error}") from error
+        return Columns(y)
 
-    def _splitter(self):
+    def _splitter(self, fitted):
         return ShuffleSplit(
             n_splits=1, test_size=self.validation_fraction, random_state=self.random_state
         )
@@ -323,18 +335,22 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         predictions : ndarray of shape (n_samples,), float64
             In the units of ``y``.
         """
-        scores = self._scores(X)[:, 0]
-        loss = self._loss()
+        loss, scores = self._loss(), self._scores(X)
+        scores = scores[:, 0] if self._n_targets is None else scores
         return loss.prediction(scores) if hasattr(loss, "prediction") else scores
 
     @property
     def coef_(self) -> NDArray:
-        return self._read("weight", "cells")[0]
+        return self._read_targets("weight")
 
     @property
     def intercept_(self) -> NDArray:
-        return self._read("weight", "intercept")[0]
+        return self._read("weight", "intercept")[:, 0]
 
     @property
     def accumulator_(self) -> NDArray:
-        return self._read("accumulator", "cells")[0]
+        return self._read_targets("accumulator")
+
+    def _read_targets(self, name):
+        fields = self._read(name, "cells")
+        return fields[0] if self._n_targets is None else fields

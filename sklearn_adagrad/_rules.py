@@ -25,6 +25,9 @@ _METHODS = ("start", "local", "settled", "renewed", "step", "moved", "weight", "
 
 # l2 is nothing beside l1 if it is smaller by this factor.
 _NOTHING = 1e-15
+_TOO_LITTLE = 1e-17
+
+_PENALISED = (Penalised, DecayingPenalised)
 
 
 class BoundRule(NamedTuple):
@@ -40,9 +43,15 @@ class BoundRule(NamedTuple):
         return Mean(self.rule) if isinstance(self.rule, Averaged) else self.rule
 
     @property
+    def n_candidates(self):
+        """How many models with settings of their own it is for; see ``stacked``."""
+        return np.size(self.settings.lr)
+
+    @property
     def largest_lr(self):
         """The largest rate of any feature in the first row."""
-        return self.settings.lr * float(np.max(self.start.get("lr_multiplier", 1.0), initial=0.0))
+        multiple = float(np.max(self.start.get("lr_multiplier", 1.0), initial=0.0))
+        return float(np.max(self.settings.lr)) * multiple
 
     @property
     def base(self):
@@ -94,13 +103,15 @@ def bind(
     l1, l2 = l1_ratio * (alpha if single else 1.0), (1.0 - l1_ratio) * (alpha if single else 1.0)
     least = least_eps(dtype) ** (2 if getattr(base, "eps_inside", False) else 1)
     least = least if floor_eps else 0.0
+    l1, l2 = (l1, l2 if l2 > _NOTHING * l1 else 0.0) if penalised else (0.0, 0.0)
     settings = Settings(
         lr,
         max(eps, least),
         lr_decay,
         initial_accumulator_value,
-        l1 if penalised else 0.0,
-        l2 if penalised and l2 > _NOTHING * l1 else 0.0,
+        l1,
+        l2,
+        l1 / l2 if l2 > 0.0 else np.inf,
     )
     start = {}
     for each in reversed(list(chain(rule))):
@@ -114,6 +125,51 @@ def _with_feature_penalty(rule, alpha):
     if isinstance(rule, Averaged):
         return rule._replace(rule=FeaturePenalty(rule.rule, alpha))
     return FeaturePenalty(rule, alpha)
+
+
+def stacked(bounds):
+    """One rule for several candidates, whose numbers are arrays of shape (1, n_candidates).
+
+    ``bounds`` are the candidates' own rules. They may differ in their settings only, of which
+    ``lr_decay`` must be the same.
+    """
+    if len(bounds) == 1:
+        return bounds[0]
+    penalised = [each for each in bounds if isinstance(each.rule, _PENALISED)]
+    rule = (penalised or bounds)[0].rule
+    settings = Settings(*(np.array([field]) for field in zip(*(each.settings for each in bounds))))
+    if penalised:  # such rules need a ratio: without l2, let there be too little to matter
+        l2 = np.where(settings.l2 > 0, settings.l2, settings.l1 * _TOO_LITTLE)
+        ratio = np.divide(settings.l1, l2, out=np.zeros_like(l2), where=l2 > 0)
+        settings = settings._replace(l2=l2, ratio=ratio)
+    names = (penalised or bounds)[0].start
+    start = {name: _stacked_values([each.start.get(name, 0.0) for each in bounds]) for name in names}
+    return BoundRule(rule, settings, start)
+
+
+def _stacked_values(values):
+    return values[0] if np.ndim(values[0]) or len(set(values)) == 1 else np.array([values])
+
+
+def same_rule(a, b):
+    """Whether two rules do the same."""
+    return (
+        a.rule == b.rule
+        and [type(each) for each in chain(a.rule)] == [type(each) for each in chain(b.rule)]
+        and a.start.keys() == b.start.keys()
+        and all(np.array_equal(a.start[name], b.start[name]) for name in a.start)
+        and all(map(np.array_equal, a.settings, b.settings))
+    )
+
+
+def unstacked(bound, n):
+    """The rule of candidate ``n`` as ``stacked`` has it."""
+    settings = Settings(*(float(field[0, n]) for field in bound.settings))
+    start = {
+        name: float(value[0, n]) if np.ndim(value) == 2 else value
+        for name, value in bound.start.items()
+    }
+    return bound._replace(settings=settings, start=start)
 
 
 def _checked(rule, dtype):

@@ -6,14 +6,16 @@ from typing import NamedTuple
 import numpy as np
 
 from ._state import copy_state
+from .kernels.learn import State
 from .kernels.rows import Rows
+from .kernels.targets import Classes, Columns
 
 
 class Problem(NamedTuple):
-    """Rows with what is to be learnt from them: one target of each row for every head."""
+    """Rows with what is to be learnt from them."""
 
     rows: Rows
-    targets: tuple[np.ndarray, ...]
+    targets: Classes | Columns
     weights: np.ndarray
     peak: float  # largest magnitude among the values of the rows
 
@@ -21,7 +23,7 @@ class Problem(NamedTuple):
 class Outcome(NamedTuple):
     """What training left behind."""
 
-    heads: tuple
+    state: State
     loss_curve: list[float]
     validation_loss_curve: list[float]
     best_epoch: int
@@ -29,68 +31,65 @@ class Outcome(NamedTuple):
 
 
 def train(
-    learn, evaluate, problem, order, validation, heads, watch, *,
+    learn, evaluate, problem, order, validation, state, watch, *,
     max_iter, tol, n_iter_no_change, random_state,
 ):  # fmt: skip
     """Learn ``problem.rows[order]`` epoch by epoch.
 
-    ``learn(problem, order, heads)`` is one epoch, ``evaluate(problem, heads)`` a mean loss.
+    ``learn(problem, order, state)`` is one epoch, ``evaluate(problem, state)`` a mean loss.
     What must improve is the loss of the problem ``validation``, or where that is None the
     mean loss of every row before it was learnt. Training stops once ``n_iter_no_change``
     epochs in a row failed to improve the best by ``tol``, or when the ``watch`` says so.
 
-    Returns an ``Outcome``; with validation its heads are those of the best epoch.
+    Returns an ``Outcome``; with validation its state is that of the best epoch.
     """
     losses, validation_losses = [], []
-    best, best_epoch, best_heads, waited = np.inf, 0, heads, 0
+    best, best_epoch, best_state, waited = np.inf, 0, state, 0
     began = time.perf_counter()
     watch.begin(max_iter)
     for epoch in range(1, max_iter + 1):
         task = watch.begin_epoch()
         if random_state is not None:
             order = random_state.permutation(order)
-        losses.append(_epoch(learn, problem, order, heads))
+        losses.append(_epoch(learn, problem, order, state))
         line, current = f"Epoch {epoch}: loss {losses[-1]:.6g}", losses[-1]
         if validation is not None:
-            current = float(evaluate(validation, heads))
+            current = float(evaluate(validation, state))
             validation_losses.append(current)
             line += f", validation loss {current:.6g}"
             if current < best:
-                best_heads = _kept(heads, None if best_heads is heads else best_heads)
+                best_state = _kept(state, None if best_state is state else best_state)
         waited = 0 if current < best and current <= best - (tol or 0.0) else waited + 1
         if current < best:
             best, best_epoch = current, epoch
-        stop = watch.end_epoch(task, f"{line}, {time.perf_counter() - began:.1f} s", heads)
+        stop = watch.end_epoch(task, f"{line}, {time.perf_counter() - began:.1f} s", state)
         if stop or (tol is not None and waited >= n_iter_no_change):
             break
     else:
         stop = tol is None
     if validation is None:
-        best_heads = heads
+        best_state = state
     elif best_epoch == 0:
         raise FloatingPointError(
             "No epoch has a finite validation loss: scale the rows and targets of validation as "
             "those of training, or lower lr."
         )
-    watch.end(best_heads)
+    watch.end(best_state)
     converged = bool(stop) or waited >= n_iter_no_change
-    return Outcome(best_heads, losses, validation_losses, best_epoch, converged)
+    return Outcome(best_state, losses, validation_losses, best_epoch, converged)
 
 
-def _epoch(learn, problem, order, heads):
+def _epoch(learn, problem, order, state):
     """Learn once, and return the mean loss of this epoch."""
-    for state in heads:
-        state.totals["epoch_loss"] = state.totals["epoch_weight"] = 0.0
-    learn(problem, order, heads)
-    totals = [state.totals[0] for state in heads]
-    return float(sum(each["epoch_loss"] / each["epoch_weight"] for each in totals))
+    state.losses[1] = state.totals["epoch_weight"] = 0.0
+    learn(problem, order, state)
+    return float((state.losses[1] / state.totals["epoch_weight"]).sum())
 
 
-def _kept(heads, earlier):
-    """A copy of ``heads``, in the memory of an ``earlier`` one if there is one."""
+def _kept(state, earlier):
+    """A copy of ``state``, in the memory of an ``earlier`` one if there is one."""
     if earlier is None:
-        return tuple(copy_state(state) for state in heads)
-    for state, copy in zip(heads, earlier, strict=True):
-        for array, kept in zip(state, copy, strict=True):
-            np.copyto(kept, array)
+        return copy_state(state)
+    for array, kept in zip(state, earlier, strict=True):
+        np.copyto(kept, array)
     return earlier

@@ -8,6 +8,7 @@ from numbers import Real
 
 import numpy as np
 from scipy import sparse
+from sklearn.base import is_classifier
 from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
 from ._broken import name_of, refuse_broken, refuse_not_finite
@@ -93,14 +94,25 @@ def _arrays(X, name):
 
 
 def check_target(estimator, y, n_rows, name="y"):
-    """Return ``y`` as a vector with one entry per row, finite if it is of numbers."""
+    """Return ``y`` as a vector with an entry, or as a matrix with a row, for every row of X.
+
+    Finite if it is of numbers. A classifier's single column becomes a vector.
+    """
     if y is None:
         raise ValueError(
             f"{type(estimator).__name__} requires {name} to be passed, but the target {name} is "
             "None."
         )
+    if sparse.issparse(y):
+        y = y.toarray()
     if not (isinstance(y, np.ndarray) and y.ndim == 1):
-        y = column_or_1d(y, warn=True)
+        if not isinstance(y, np.ndarray):
+            y = check_array(
+                y, dtype=None, ensure_2d=False, ensure_all_finite=False, ensure_min_samples=0,
+                allow_nd=True, input_name=name,
+            )  # fmt: skip
+        if y.ndim != 2 or (y.shape[1] == 1 and is_classifier(estimator)):
+            y = column_or_1d(y, warn=True)
     _check_length(name, y, n_rows)
     if y.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} has dtype {y.dtype}.")
@@ -108,6 +120,8 @@ def check_target(estimator, y, n_rows, name="y"):
         raise ValueError(
             f"{name} is a masked or structured array: pass the rows that have a target."
         )
+    if y.ndim == 2 and y.shape[1] == 0:
+        raise ValueError(f"{name} has no columns: it needs one for every output.")
     if y.dtype.kind == "f":
         _check_finite(name, y)
     return y
@@ -164,7 +178,9 @@ def _check_length(name, values, n_rows):
 def _check_finite(name, values):
     finite = np.isfinite(values)
     if not finite.all():
-        row = int(np.argmin(finite))
+        row, *column = (int(n) for n in np.argwhere(~finite)[0])
+        where = "".join(f", column {n}" for n in column)
         raise ValueError(
-            f"Input {name} contains {name_of(values[row])} in row {row}. Drop or correct that row."
+            f"Input {name} contains {name_of(values[row, *column])} in row {row}{where}. Drop or "
+            "correct that row."
         )

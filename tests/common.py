@@ -74,7 +74,7 @@ def stream(model, X, y, parts=None, sample_weight=None, classes=(0, 1)):
 
 def bits(model):
     """All that ``model`` has learnt, to the last bit: equal if and only if nothing differs."""
-    return frozen([model._heads, getattr(model, "_class_counts", None)])
+    return frozen([model._state, getattr(model, "_class_counts", None)])
 
 
 def all_bits(model):
@@ -131,9 +131,8 @@ def weights_of(model):
     return np.concatenate(
         [
             part[name].ravel()
-            for state in model._heads
-            for part in state
-            for name in part.dtype.names
+            for part in model._state
+            for name in part.dtype.names or [...]
         ]
     ).astype(float)
 

@@ -138,7 +138,7 @@ def test_model_whose_clock_passes_the_largest_word(case, dtype):
     X = random_rows(rng, 40, N_FEATURES, 0.2, dtype)
     y = rng.standard_normal(40)
     model = model_of(case).partial_fit(X[:1], y[:1], sample_weight=[0.0])
-    (state,), learnt, late = model._heads, oracle.nothing(N_FEATURES), TURN - 15
+    state, learnt, late = model._state, oracle.nothing(N_FEATURES), TURN - 15
     for cells in (state.cells, state.intercept):
         cells["since"] = np.array(late).astype(cells["since"].dtype)
     state.totals["t"] = learnt.t = late

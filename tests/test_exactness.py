@@ -250,9 +250,9 @@ def test_warm_start_copies_and_cold_start_forgets():
     model = AdagradClassifier(max_iter=2, tol=None, random_state=0).fit(X, y)
     once = bits(model)
     assert bits(model.fit(X, y)) == once
-    heads = model._heads
+    state = model._state
     assert bits(model.set_params(warm_start=True).fit(X, y)) != once
-    assert heads[0].totals["t"] == 100  # who held the old state still has it
+    assert state.totals["t"] == 100  # who held the old state still has it
 
 
 # --- chance -------------------------------------------------------------------------------------

@@ -133,12 +133,6 @@ def test_dates_are_no_targets():
         AdagradRegressor().fit(np.eye(4), np.array(["2026-01-01"] * 4, "datetime64[D]"))
 
 
-def test_progressive_loss_of_heads_that_stopped_at_different_rows():
-    model = AdagradClassifier("squared_hinge").partial_fit(np.eye(3), [0, 1, 2], classes=[0, 1, 2])
-    by_head = [state.totals["loss"][0] / state.totals["weight"][0] for state in model._heads]
-    assert model.progressive_loss_ == pytest.approx(sum(by_head))
-
-
 @pytest.mark.parametrize(
     ("name", "value"),
     [

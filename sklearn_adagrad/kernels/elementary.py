@@ -1,8 +1,10 @@
-"""``expm1``, ``log1p`` and ``compounded`` of numbers and of lanes.
+"""``exp``, ``expm1``, ``log1p`` and ``compounded`` of numbers and of lanes.
 
 The C library's functions take one number at a time. These take a few multiplications, are the
 same for numbers and lanes, and are good to a few units in the last place.
 """
+
+import math
 
 import llvmlite.ir as ir
 import numpy as np
@@ -15,6 +17,7 @@ from .lanes import Lanes, call, suffix, where
 _LN2_HIGH, _LN2_LOW = 0.693145751953125, 1.42860682030941723212e-6  # 16 bits, and the rest
 _LOG2_E = 1.4426950408889634
 _LEAST = -40.0  # beyond, exp is below all rounding
+_LOWEST, _LOWEST_LONG = -80.0, -700.0  # beyond, exp would have to be subnormal
 
 # Taylor series, highest power first, as long as float32 (or else float64) needs them: of
 # (exp(x) - 1 - x) / x**2 for |x| <= log(2) / 2, and of (artanh(s) / s - 1) / s**2 in s**2 for
@@ -34,6 +37,27 @@ _LOG1P_NEAR_LONG = (-1 / 8, 1 / 7, -1 / 6, 1 / 5, *_LOG1P_NEAR)
 _LOG1P_SHARE, _LOG1P_SHARE_LONG = (1 / 3, -1 / 2, 1.0), (-1 / 4, 1 / 3, -1 / 2, 1.0)
 _EXPM1_TOTAL = (1 / 24, -1 / 6, 1 / 2)
 _EXPM1_TOTAL_LONG = (1 / 720, -1 / 120, *_EXPM1_TOTAL)
+
+
+def exp(x):
+    """``exp(x)`` for ``x <= 0``."""
+    return np.exp(x)
+
+
+@overload(exp, jit_options=INLINED)
+def _choose_exp(x):
+    if not isinstance(x, Lanes):
+        return lambda x: math.exp(x)
+    coefficients = _EXPM1 if _is_short(x) else _EXPM1_LONG
+    lowest = _LOWEST if _is_short(x) else _LOWEST_LONG
+
+    def exp(x):
+        x = where(x > lowest, x, lowest)
+        n = _rounded(x * _LOG2_E)
+        f = (x - n * _LN2_HIGH) - n * _LN2_LOW
+        return _power_of_two(n) * (1.0 + (f + f * f * _polynomial(f, coefficients)))
+
+    return exp
 
 
 def expm1(x):

@@ -186,6 +186,39 @@ def clip(x, bound):
     return where(low > bound, bound, low)
 
 
+def finite(x):
+    """Whether ``x`` is finite. Lanes are taken to be so: see ``_bound``."""
+    return bool(np.all(x < np.inf))
+
+
+@overload(finite)
+def _choose_finite(x):
+    if isinstance(x, Lanes):
+        return lambda x: True
+    return lambda x: x < np.inf
+
+
+def any_lane(x):
+    """Whether any lane is not zero."""
+    return bool(np.any(x))
+
+
+@intrinsic
+def _any_lane(typing_context, x):
+    def codegen(context, builder, signature, args):
+        kind = args[0].type
+        other = builder.fcmp_unordered("!=", args[0], ir.Constant(kind, None))
+        return builder.icmp_unsigned("!=", builder.bitcast(other, ir.IntType(kind.count)),
+                                     ir.IntType(kind.count)(0))  # fmt: skip
+
+    return types.boolean(x), codegen
+
+
+@overload(any_lane)
+def _choose_any_lane(x):
+    return lambda x: _any_lane(x)
+
+
 def total(x):
     """Sum of the lanes, halves first: an order that no option of the compiler changes."""
     return x.sum()

@@ -8,7 +8,16 @@ from ._jit import compiled, inlined
 from .lanes import WIDTH, load, total, zeros
 from .losses import gradient, value
 from .records import gather, keep, kept_records, prefetch, read, scatter, write
-from .rows import BLOCK, Verdict, inspect_block, is_sound
+from .rows import (
+    BLOCK,
+    Verdict,
+    fetch_row,
+    inspect_block,
+    is_sound,
+    length_of,
+    peak_of,
+    span,
+)
 from .rules import (
     advanced,
     at,
@@ -25,45 +34,31 @@ from .rules import (
 
 
 class State(NamedTuple):
-    """All that one head remembers. ``cells`` and ``intercept`` hold a rule's records.
+    """All that a model remembers. ``cells`` and ``intercept`` hold a rule's records.
 
-    ``totals`` is one record: the clock ``t`` (rows learnt), the weighted sum of the losses
-    of all rows just before each was learnt, the sum of the weights, and the last two once
-    more for the epoch: as differences of large sums they would be inexact.
+    ``totals`` is one record: the clock ``t`` (rows learnt), the sum of the weights of these rows,
+    and that of this epoch. ``losses`` holds, for every head, the weighted sum of the losses of all
+    rows just before each was learnt, and in its second row the sum of this epoch: as a difference
+    of large sums it would be inexact.
     """
 
     cells: np.ndarray
     intercept: np.ndarray
     totals: np.ndarray
-
-
-class Ahead(NamedTuple):
-    """How many rows ahead memory is asked for entries, and for records (0: not at all)."""
-
-    rows: int
-    records: int
+    losses: np.ndarray
 
 
 @inlined
-def _span(indptr, i):
+def _parts(rows, i):
     """Where row ``i`` begins, where its last full vector ends, and where it ends."""
-    start, stop = np.uintp(indptr[i]), np.uintp(indptr[i + np.uintp(1)])
+    start, stop = span(rows, i)
     return start, stop - (stop - start) % WIDTH, stop
-
-
-@inlined
-def _fetch_row(rows, i):
-    """Ask for the entries of row ``i``."""
-    start, _, stop = _span(rows.indptr, i)
-    for k in range(start, stop, 8):
-        prefetch(rows.indices, k)
-        prefetch(rows.values, k)
 
 
 @inlined
 def _fetch_records(rows, cells, i):
     """Ask for the records of row ``i``."""
-    start, _, stop = _span(rows.indptr, i)
+    start, stop = span(rows, i)
     for k in range(start, stop):
         prefetch(cells, rows.indices[k])
 
@@ -71,7 +66,7 @@ def _fetch_records(rows, cells, i):
 @inlined
 def _score(rows, rule, state, now, i, kept, to_keep):
     """The score of row ``i``. If ``to_keep``, the settled records are left in ``kept``."""
-    start, rest, stop = _span(rows.indptr, i)
+    start, rest, stop = _parts(rows, i)
     sums = zeros(rows.values)
     for k in range(start, rest, WIDTH):
         sums += _products(rows, rule, state.cells, now, k, None, kept, k - start, to_keep)
@@ -100,7 +95,7 @@ def _settled(rule, record, now):
 @inlined
 def _update(rows, rule, cells, now, i, slope, kept):
     """Learn row ``i``, whose score has the gradient ``slope``."""
-    start, rest, stop = _span(rows.indptr, i)
+    start, rest, stop = _parts(rows, i)
     for k in range(start, rest, WIDTH):
         _learn_entries(rows, rule, cells, now, k, None, slope, kept, k - start)
     if rest < stop:
@@ -122,27 +117,6 @@ def _advanced(rule, record, g, now):
     return advanced(rule, record, g, local(rule, record, now))
 
 
-@inlined
-def _peak(rows, i):
-    """The largest magnitude in row ``i``, and of the intercept's 1."""
-    start, _, stop = _span(rows.indptr, i)
-    peak = 1.0
-    for k in range(start, stop):
-        peak = max(peak, np.float64(abs(rows.values[k])))
-    return peak
-
-
-@inlined
-def _shortened(rows, i, steep, fit_intercept, norm):
-    """What to multiply the gradient of row ``i`` by, so that it is no longer than ``norm``."""
-    start, _, stop = _span(rows.indptr, i)
-    squares = 1.0 if fit_intercept else 0.0
-    for k in range(start, stop):
-        squares += np.float64(rows.values[k]) ** 2
-    length = steep * np.sqrt(squares)
-    return norm / length if length > norm else 1.0
-
-
 @compiled
 def learn(
     rows, order, y, weights, loss, rule, settings, state, fit_intercept, limit, peak, ahead,
@@ -159,8 +133,8 @@ def learn(
     than ``limit``, in which case that row was not learnt.
     """
     totals = state.totals[0]
-    t, losses, mass = totals["t"], totals["loss"], totals["weight"]
-    epoch_losses, epoch_mass = totals["epoch_loss"], totals["epoch_weight"]
+    t, mass, epoch_mass = totals["t"], totals["weight"], totals["epoch_weight"]
+    losses, epoch_losses = state.losses[0, 0], state.losses[1, 0]
     done, end = len(order), len(order) - 1
     for p in range(len(order)):
         i = np.uintp(order[p])
@@ -168,12 +142,12 @@ def learn(
             continue
         score = _score(rows, rule, state, at(rule, settings, t), i, kept, settles(rule))
         slope = weights[i] * gradient(loss, y[i], score)
-        _fetch_row(rows, np.uintp(order[min(p + ahead.rows, end)]))
+        fetch_row(rows, np.uintp(order[min(p + ahead.rows, end)]))
         if ahead.records > 0:
             _fetch_records(rows, state.cells, np.uintp(order[min(p + ahead.records, end)]))
         steep = abs(slope)
         now = at(rule, settings, t + 1)
-        fits = steep * peak <= limit or steep * _peak(rows, i) <= limit
+        fits = steep * peak <= limit or steep * peak_of(rows, i) <= limit
         if not (fits and abs(score) < np.inf and 0 <= now.lr < np.inf):
             done = p
             break
@@ -184,15 +158,16 @@ def learn(
         if slope == 0 and rests(rule):
             continue
         if longest(rule) < np.inf:
-            slope *= _shortened(rows, i, steep, fit_intercept, longest(rule))
+            length = steep * length_of(rows, i, fit_intercept)
+            slope *= longest(rule) / length if length > longest(rule) else 1.0
         slope = rows.values.dtype.type(slope)
         if fit_intercept:
             here = unpenalised(now)
             record = settled(bare(rule), read(state.intercept, 0), t - 1, here)
             write(state.intercept, 0, _advanced(bare(rule), record, slope, here))
         _update(rows, rule, state.cells, now, i, slope, kept)
-    totals["t"], totals["loss"], totals["weight"] = t, losses, mass
-    totals["epoch_loss"], totals["epoch_weight"] = epoch_losses, epoch_mass
+    totals["t"], totals["weight"], totals["epoch_weight"] = t, mass, epoch_mass
+    state.losses[0, 0], state.losses[1, 0] = losses, epoch_losses
     return done
 
 
@@ -213,19 +188,8 @@ def score(rows, bits, n_features, rule, settings, state, ahead, kept, out):
         if not verdict.ordered:
             break
         for i in range(first, last):
-            _fetch_row(rows, np.uintp(min(i + BLOCK, n_rows - 1)))
+            fetch_row(rows, np.uintp(min(i + BLOCK, n_rows - 1)))
             if ahead.records > 0:
                 _fetch_records(rows, state.cells, np.uintp(min(i + ahead.records, n_rows - 1)))
             out[i] = _score(rows, rule, state, now, np.uintp(i), kept, False)
     return verdict
-
-
-@compiled
-def mean_loss(loss, y, scores, weights):
-    """The weighted mean of the losses."""
-    losses, mass = 0.0, 0.0
-    for i in range(len(y)):
-        if weights[i] != 0:
-            losses += weights[i] * value(loss, y[i], scores[i])
-            mass += weights[i]
-    return losses / mass

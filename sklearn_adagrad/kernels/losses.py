@@ -19,6 +19,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ._jit import generic
+from .elementary import exp, log1p
+from .lanes import load_lanes, store, where
 
 
 @generic
@@ -31,21 +33,67 @@ def gradient(self, y, score):
     """d loss / d score."""
 
 
+@generic
+def slopes(self, y, scores, n_outputs, n_heads, gradients, values):
+    """Gradient and loss of every head, one after the other."""
+    for h in range(n_heads):
+        gradients[h] = gradient(self, y[h], scores[h])
+        values[h] = value(self, y[h], scores[h])
+
+
+def _slopes_in_lanes(self, y, scores, n_outputs, n_heads, gradients, values):
+    """The same for a loss whose methods also take lanes."""
+    for h in range(0, len(y), 4):
+        z, score = load_lanes(y, h, 4), load_lanes(scores, h, 4)
+        store(gradients, h, gradient(self, z, score))
+        store(values, h, value(self, z, score))
+
+
 class LogLoss(NamedTuple):
     """``log(1 + exp(-y * score))``, whose scores are log-odds."""
 
     def value(self, y, score):
         z = y * score
-        return math.log1p(math.exp(-abs(z))) + max(-z, 0.0)
+        return log1p(exp(0.0 - abs(z))) + where(z < 0.0, 0.0 - z, 0.0 * z)
 
     def gradient(self, y, score):
         z = y * score
-        e = math.exp(-abs(z))
-        return -y * ((e if z > 0 else 1.0) / (1.0 + e))
+        e = exp(0.0 - abs(z))
+        return 0.0 - y * (where(z > 0.0, e, 0.0 * e + 1.0) / (1.0 + e))
+
+    slopes = _slopes_in_lanes
 
     def probability(self, score):
         e = np.exp(-np.abs(score))
         return np.where(score > 0, 1.0, e) / (1.0 + e)
+
+
+class Multinomial(NamedTuple):
+    """``log(sum(exp(scores))) - scores[label]``, which ties the scores of all classes together."""
+
+    def slopes(self, y, scores, n_outputs, n_heads, gradients, values):
+        # Every model's scores are taken from their largest, so that no exponential overflows.
+        for first in range(0, n_heads, n_outputs):
+            top = scores[first]
+            for h in range(first, first + n_outputs):
+                top = max(top, scores[h])
+            for h in range(first, first + n_outputs):
+                values[h] = scores[h] - top
+        for h in range(0, len(y), 4):
+            store(gradients, h, exp(load_lanes(values, h, 4)))
+        for first in range(0, n_heads, n_outputs):
+            total, right = 0.0, 0.0
+            for h in range(first, first + n_outputs):
+                total += gradients[h]
+                right = values[h] if y[h] > 0.0 else right
+                values[h] = 0.0
+            values[first] = math.log(total) - right
+            for h in range(first, first + n_outputs):
+                gradients[h] = gradients[h] / total - (1.0 if y[h] > 0.0 else 0.0)
+
+    def probability(self, score):
+        e = np.exp(score - score.max(axis=1, keepdims=True))
+        return e / e.sum(axis=1, keepdims=True)
 
 
 class Hinge(NamedTuple):

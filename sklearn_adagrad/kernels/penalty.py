@@ -21,7 +21,7 @@ import numpy as np
 
 from ._jit import generic, portable
 from .elementary import compounded, expm1, log1p
-from .lanes import clip, where
+from .lanes import clip, finite, where
 from .records import replaced
 from .rules import bare, moved, rate, renewed
 from .times import elapsed, moment, stamp
@@ -42,11 +42,11 @@ class Penalised(NamedTuple):
 
     def lost(self, record, t, now):
         rows = elapsed(t, record.since)
-        return compounded(record.share, rows) if now.ratio < np.inf else rows * record.share
+        return compounded(record.share, rows) if finite(now.ratio) else rows * record.share
 
     def settled(self, record, t, now):
         bound = lost(self, record, t, now)
-        if now.ratio < np.inf:
+        if finite(now.ratio):
             bound = (abs(record.weight) + now.ratio) * bound
         record = replaced(record, "weight", record.weight - clip(record.weight, bound))
         return replaced(record, "since", stamp(t, record.since))
@@ -56,7 +56,7 @@ class Penalised(NamedTuple):
         return replaced(record, "since", stamp(now.t - 1, record.since))
 
     def renewed(self, record, now):
-        penalty = now.l2 if now.ratio < np.inf else now.l1
+        penalty = now.l2 if finite(now.ratio) else now.l1
         return replaced(record, "share", rate(self.rule, record, now.lr, now) * penalty)
 
     def bare(self):
@@ -78,7 +78,7 @@ class DecayingPenalised(NamedTuple):
     bare, settles, resumed = Penalised.bare, Penalised.settles, Penalised.resumed
 
     def renewed(self, record, now):
-        penalty = now.l2 if now.ratio < np.inf else now.l1
+        penalty = now.l2 if finite(now.ratio) else now.l1
         return replaced(record, "share", rate(self.rule, record, now.base_lr, now) * penalty)
 
     def lost(self, record, t, now):
@@ -89,12 +89,12 @@ class DecayingPenalised(NamedTuple):
         u, total = record.share * c, 0.0 * rows
         for row in range(min(near, t)):
             one = u / (c + row)
-            one = log1p(one) if now.ratio < np.inf else one
+            one = log1p(one) if finite(now.ratio) else one
             total += where(first <= row, one, 0.0 * one)
         start = c + where(first < near, 0.0 * first + near, first)
         stop = c + max(near, t)
         rows = where(first < near, 0.0 * rows + max(0, t - near), rows)
-        if now.ratio < np.inf:
+        if finite(now.ratio):
             return 0.0 - expm1(0.0 - total - _log_gammas(u, start, stop, rows))
         return total + u * _digammas(start, stop, rows)
 

@@ -189,6 +189,75 @@ def _choose_write(cells, j, record):
     return lambda cells, j, record: _write(cells, np.uintp(j), record)
 
 
+def lanes_of(cells, words, place, width, size):
+    """The records of ``size`` neighbouring heads, with lanes for fields.
+
+    The record of a feature has ``width`` numbers for each field, one for each head. ``words`` are
+    the numbers of all records, ``place`` is where the first head's first field lies in it, and
+    ``cells`` is any array whose dtype names the fields.
+    """
+    names = cells.dtype.names
+    fields = (words[int(place) + n * int(width) :][:size] for n in range(len(names)))
+    return record_of(names)(
+        *(field.view(cells.dtype[name]) for name, field in zip(names, fields, strict=True))
+    )
+
+
+@intrinsic(prefer_literal=True)
+def _lanes_of(typing_context, cells, words, place, width, size):
+    kinds = [Lanes(kind, size.literal_value) for kind in field_kinds(cells)]
+    record = types.NamedTuple(kinds, record_of(field_names(cells)))
+
+    def codegen(context, builder, signature, args):
+        fields = []
+        for n, kind in enumerate(kinds):
+            pointer = _field_place(context, builder, words, args[1:4], n, kind)
+            fields.append(builder.load(pointer, align=words.dtype.bitwidth // 8))
+        return context.make_tuple(builder, record, fields)
+
+    return record(cells, words, types.uintp, types.uintp, size), codegen
+
+
+def _field_place(context, builder, words, args, n, kind):
+    data = context.make_array(words)(context, builder, args[0]).data
+    first = builder.add(args[1], builder.mul(args[2], _I64(n)))
+    return builder.bitcast(
+        builder.gep(data, [first]), context.get_value_type(kind).as_pointer()
+    )
+
+
+@overload(lanes_of, prefer_literal=True)
+def _choose_lanes_of(cells, words, place, width, size):
+    if isinstance(size, types.IntegerLiteral):
+        return lambda cells, words, place, width, size: _lanes_of(
+            cells, words, np.uintp(place), np.uintp(width), size
+        )
+
+
+def put_lanes(words, place, width, record):
+    """Store ``record`` where ``lanes_of`` found it."""
+    for n, value in enumerate(record):
+        words[int(place) + n * int(width) :][: len(value)] = value.view(words.dtype)
+
+
+@intrinsic
+def _put_lanes(typing_context, words, place, width, record):
+    def codegen(context, builder, signature, args):
+        for n, value in enumerate(cgutils.unpack_tuple(builder, args[3])):
+            pointer = _field_place(context, builder, words, args, n, record.types[n])
+            builder.store(value, pointer, align=words.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.void(words, types.uintp, types.uintp, record), codegen
+
+
+@overload(put_lanes)
+def _choose_put_lanes(words, place, width, record):
+    return lambda words, place, width, record: _put_lanes(
+        words, np.uintp(place), np.uintp(width), record
+    )
+
+
 def replaced(record, name, value):
     """``record`` with another ``value`` in its field ``name``."""
     return record._replace(**{name: value})

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ._jit import compiled, inlined
+from .records import prefetch
 
 # Rows are inspected in blocks that a cache still holds when they are read again.
 BLOCK = 32
@@ -16,6 +17,13 @@ class Rows(NamedTuple):
     indptr: np.ndarray
     indices: np.ndarray
     values: np.ndarray
+
+
+class Ahead(NamedTuple):
+    """How many rows ahead memory is asked for entries, and for records (0: not at all)."""
+
+    rows: int
+    records: int
 
 
 class Bits(NamedTuple):
@@ -88,3 +96,38 @@ def inspect(rows, bits, n_features):
             last = min(first + BLOCK, n_rows)
             verdict = inspect_block(rows, bits, n_features, first, last, verdict)
     return verdict
+
+
+@inlined
+def span(rows, i):
+    """Where row ``i`` begins and ends."""
+    return np.uintp(rows.indptr[i]), np.uintp(rows.indptr[i + np.uintp(1)])
+
+
+@inlined
+def fetch_row(rows, i):
+    """Ask for the entries of row ``i``."""
+    start, stop = span(rows, i)
+    for k in range(start, stop, 8):
+        prefetch(rows.indices, k)
+        prefetch(rows.values, k)
+
+
+@inlined
+def peak_of(rows, i):
+    """The largest magnitude in row ``i``, and of the intercept's 1."""
+    start, stop = span(rows, i)
+    peak = 1.0
+    for k in range(start, stop):
+        peak = max(peak, np.float64(abs(rows.values[k])))
+    return peak
+
+
+@inlined
+def length_of(rows, i, fit_intercept):
+    """The Euclidean norm of row ``i``, and of the intercept's 1 if there is one."""
+    start, stop = span(rows, i)
+    squares = 1.0 if fit_intercept else 0.0
+    for k in range(start, stop):
+        squares += np.float64(rows.values[k]) ** 2
+    return np.sqrt(squares)

@@ -45,6 +45,7 @@ class Settings(NamedTuple):
     initial_accumulator_value: float
     l1: float
     l2: float
+    ratio: float  # l1 / l2, or infinity
 
 
 class Now(NamedTuple):
@@ -74,7 +75,7 @@ def at(rule, settings, t):
         settings.eps,
         settings.l1,
         settings.l2,
-        settings.l1 / settings.l2 if settings.l2 > 0.0 else np.inf,
+        settings.ratio,
         1.0,
     )
 

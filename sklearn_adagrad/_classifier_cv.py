@@ -1,0 +1,109 @@
+"""The classifier that searches while it learns."""
+
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.utils.metaestimators import available_if
+
+from ._classifier import AdagradClassifier
+from ._search import BaseAdagradCV
+from ._team import ClassifierTeam
+from ._types import Loss, MatrixLike, Rule
+
+
+def _has_probabilities(self):
+    return hasattr(self.estimator, "predict_proba")
+
+
+class AdagradClassifierCV(ClassifierMixin, BaseAdagradCV):
+    """TODO."""
+
+    _plain = AdagradClassifier
+    _team_of = ClassifierTeam
+    _fixed = (
+        "loss",
+        "lr_decay",
+        "rule",
+        "fit_intercept",
+        "max_iter",
+        "multi_class",
+        "class_weight",
+    )
+    _parameter_constraints: ClassVar[dict] = {
+        **AdagradClassifier._parameter_constraints,
+        **BaseAdagradCV._parameter_constraints,
+    }
+
+    def __init__(
+        self,
+        loss: str | Loss = "log_loss",
+        *,
+        lr: float | ArrayLike = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0),
+        eps: float | ArrayLike = 1e-10,
+        lr_decay: float = 0.0,
+        initial_accumulator_value: float | ArrayLike = 0.0,
+        rule: str | Rule = "adagrad",
+        alpha: float | ArrayLike = 0.0,
+        l1_ratio: float | ArrayLike = 0.0,
+        fit_intercept: bool = True,
+        max_iter: int = 5,
+        multi_class: str = "ovr",
+        class_weight: dict | str | None = None,
+        scoring=None,
+        cv=None,
+        refit=True,
+        error_score=np.nan,
+        candidates_per_pass: int | None = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.loss = loss
+        self.lr = lr
+        self.eps = eps
+        self.lr_decay = lr_decay
+        self.initial_accumulator_value = initial_accumulator_value
+        self.rule = rule
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.multi_class = multi_class
+        self.class_weight = class_weight
+        self.scoring = scoring
+        self.cv = cv
+        self.refit = refit
+        self.error_score = error_score
+        self.candidates_per_pass = candidates_per_pass
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: MatrixLike, y: ArrayLike, **params) -> Self:
+        return self._fit(X, y, params)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None, sample_weight=None) -> Self:
+        return self._partial_fit(X, y, classes=classes, sample_weight=sample_weight)
+
+    def _n_outputs(self, y):
+        if y.ndim == 2:
+            return y.shape[1]
+        n_classes = len(np.unique(y))
+        return 1 if n_classes == 2 else n_classes
+
+    @property
+    def classes_(self):
+        return self._learnt("classes_")
+
+    def decision_function(self, X):
+        return self._predictor().decision_function(X)
+
+    @available_if(_has_probabilities)
+    def predict_proba(self, X):
+        return self._predictor().predict_proba(X)
+
+    @available_if(_has_probabilities)
+    def predict_log_proba(self, X):
+        return self._predictor().predict_log_proba(X)

@@ -1,0 +1,131 @@
+"""Several candidates as one estimator: every candidate is a head, or a set of them."""
+
+import numpy as np
+from sklearn.base import clone
+
+from ._classifier import AdagradClassifier
+from ._regressor import AdagradRegressor
+from ._rules import same_rule, stacked
+from ._state import candidate_state, new_state
+from ._training import Problem
+
+
+class Team:
+    """Learns every row with all candidates at once.
+
+    ``candidates`` is a list of dicts: what each has instead of the parameters of the team.
+    """
+
+    @classmethod
+    def of(cls, estimator, candidates):
+        team = cls(**estimator.get_params(deep=False))
+        team._plain, team._candidates = estimator, candidates
+        return team
+
+    def _rule(self, dtype):
+        rule = stacked(self._rules(dtype))
+        if not self.__sklearn_is_fitted__():
+            return rule
+        if not same_rule(rule, self._bound):
+            raise ValueError(
+                "The candidates and the rule cannot change during a stream: begin anew with a new "
+                "estimator."
+            )
+        return self._bound
+
+    def _rules(self, dtype):
+        return [super(Team, self)._rule(dtype, **each) for each in self._candidates]
+
+    def learn(self, rows, n_features, peak, y, weights, train, max_iter):
+        """Learn the rows ``train`` in that order, ``max_iter`` times, from the beginning."""
+        weights, n_rows = weights[train], len(weights)
+        self._require_weight(weights, "sample_weight")
+        fitted = self._begin_fit(y[train], weights, False)
+        weights = self._weigh(y[train], weights, fitted)
+        self._require_weight(weights, "class_weight")
+        targets = self._targets(y[train], fitted)
+        loss, bound = self._loss_for(fitted), self._rule(rows.values.dtype)
+        state = new_state(bound, n_features, rows.values.dtype, targets.n_outputs)
+        every = np.zeros(n_rows)
+        every[train] = weights
+        problem = Problem(rows, targets.spread(train, n_rows), every, peak)
+        for _ in range(max_iter):
+            row = self._learn(problem, train, loss, bound, state)
+            if row is not None:
+                raise self._divergence(problem, row, loss, bound, state)
+        vars(self).update(fitted, _state=state, _bound=bound)
+
+    @property
+    def progressive_losses(self):
+        """Those of the candidates; infinite once a candidate has diverged."""
+        losses = self._state.losses[0].reshape(len(self._candidates), -1).sum(axis=1)
+        with np.errstate(invalid="ignore"):
+            return losses / self._state.totals["weight"][0]
+
+    def columns(self, n):
+        """The heads of candidate ``n``."""
+        size = self._state.losses.shape[1] // len(self._candidates)
+        return slice(n * size, (n + 1) * size)
+
+    def state_of(self, n):
+        """The state of candidate ``n``, copied."""
+        bound = self._rules(self._dtype)[n]
+        return candidate_state(self._state, self._bound, n, bound), bound
+
+    def member(self, n):
+        """Candidate ``n`` as an estimator that predicts from the state of the team."""
+        member = self._member(**self._plain.get_params(deep=False) | self._candidates[n])
+        vars(member).update(self._learnt(), _team=self, _number=n, _known=None)
+        return member
+
+    def plain(self, n):
+        """Candidate ``n`` as an estimator of its own."""
+        plain = clone(self._plain).set_params(**self._candidates[n])
+        state, bound = self.state_of(n)
+        vars(plain).update(self._learnt(), _state=state, _bound=bound)
+        return plain
+
+    def _learnt(self):
+        own = {"_plain", "_candidates", "_state", "_bound", *self.get_params(deep=False)}
+        return {name: value for name, value in vars(self).items() if name not in own}
+
+
+class Member:
+    """A candidate whose weights are copied only if someone asks for them."""
+
+    def knows(self, X, scores):
+        """Let ``scores`` be those of ``X``, this very object."""
+        self._known = (X, scores)
+        return self
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def _scores(self, X):
+        if self._known is not None and X is self._known[0]:
+            return self._known[1]
+        return self._team._scores(X)[:, self._team.columns(self._number)]
+
+    @property
+    def _state(self):
+        return self._team.state_of(self._number)[0]
+
+    @property
+    def _bound(self):
+        return self._team.state_of(self._number)[1]
+
+
+class ClassifierMember(Member, AdagradClassifier):
+    pass
+
+
+class ClassifierTeam(Team, AdagradClassifier):
+    _member = ClassifierMember
+
+
+class RegressorMember(Member, AdagradRegressor):
+    pass
+
+
+class RegressorTeam(Team, AdagradRegressor):
+    _member = RegressorMember

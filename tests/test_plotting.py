@@ -1,0 +1,326 @@
+"""What a SearchDisplay draws is what the search found."""
+
+import sys
+from itertools import product
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from common import every_estimator, untrained
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from sklearn.datasets import make_classification
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler
+
+from sklearn_adagrad import AdagradClassifier
+from sklearn_adagrad.plotting import SearchDisplay
+
+LR, EPS, ALPHA = [0.01, 0.1, 1.0], [0.0, 1e-4], [0.0, 1e-6, 1e-3]
+GRID = [dict(zip(("lr", "eps", "alpha"), each, strict=True)) for each in product(LR, EPS, ALPHA)]
+MEAN = np.random.default_rng(0).permutation(len(GRID)) / 100 + 0.5
+STD = np.random.default_rng(1).permutation(len(GRID)) / 1000 + 0.01
+
+
+def found(params, mean, std=None, scoring=None, **columns):
+    """A search that found this."""
+    search = GridSearchCV(AdagradClassifier(), {}, scoring=scoring)
+    search.cv_results_ = {"params": params, "mean_test_score": np.array(mean), **columns}
+    if std is not None:
+        search.cv_results_["std_test_score"] = np.array(std)
+    return search
+
+
+def drawn(search, **options):
+    """Its display, in a figure of its own."""
+    options.setdefault("ax", Figure(layout="constrained").subplots())
+    display = SearchDisplay.from_estimator(search, **options)
+    display.figure_.draw_without_rendering()
+    return display
+
+
+def points(line):
+    return np.transpose(line.get_data()).tolist()
+
+
+def best_of(**fixed):
+    """Which candidate of GRID is the best of those with these parameters."""
+    able = [n for n, each in enumerate(GRID) if fixed.items() <= each.items()]
+    return max(able, key=lambda n: MEAN[n])
+
+
+def legend(display):
+    return [text.get_text() for text in display.ax_.get_legend().get_texts()]
+
+
+def edges(band):
+    """The ends of a band at each x, from below and from above."""
+    corners = band.get_paths()[0].vertices
+    return [
+        [x, corners[corners[:, 0] == x, 1].min(), corners[corners[:, 0] == x, 1].max()]
+        for x in np.unique(corners[:, 0])
+    ]
+
+
+# --- what is drawn ------------------------------------------------------------------------------
+
+
+@every_estimator
+def test_searches_of_both_estimators(estimator):
+    X, y = make_classification(random_state=0)
+    grid = {"lr": LR, "eps": [1e-10, 1e-2]}
+    search = GridSearchCV(untrained(estimator), grid, cv=3).fit(X, y)
+    display = drawn(search)
+    results = search.cv_results_
+    for line, band, eps in zip(display.lines_, display.fill_between_, grid["eps"], strict=True):
+        of = [n for n, each in enumerate(results["params"]) if each["eps"] == eps]
+        mean, std = results["mean_test_score"][of], results["std_test_score"][of]
+        assert points(line) == np.transpose([LR, mean]).tolist()
+        np.testing.assert_allclose(edges(band), np.transpose([LR, mean - std, mean + std]))
+    assert points(display.best_) == [[search.best_params_["lr"], search.best_score_]]
+    assert display.ax_.get_xscale() == "log"
+    assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("lr", "Score")
+
+
+def test_a_point_is_the_best_over_the_other_parameters():
+    display = drawn(found(GRID, MEAN, STD))
+    assert display.ax_.get_xlabel() == "lr (every point at its best alpha)"
+    for line, band, eps in zip(display.lines_, display.fill_between_, EPS, strict=True):
+        best = [best_of(lr=lr, eps=eps) for lr in LR]
+        assert points(line) == np.transpose([LR, MEAN[best]]).tolist()
+        ends = np.transpose([LR, MEAN[best] - STD[best], MEAN[best] + STD[best]])
+        np.testing.assert_allclose(edges(band), ends)
+
+
+def test_order_of_the_candidates_is_no_matter():
+    order = np.random.default_rng(2).permutation(len(GRID))
+    one, other = found(GRID, MEAN), found([GRID[n] for n in order], MEAN[order])
+    one, other = drawn(one), drawn(other)
+    assert list(map(points, one.lines_)) == list(map(points, other.lines_))
+    assert legend(one)[:-1] == legend(other)[:-1] == ["0", "0.0001"]
+
+
+def test_parameters_with_one_value_were_not_searched():
+    display = drawn(found([each | {"alpha": 1e-3} for each in GRID[::3]], MEAN[::3]))
+    assert display.ax_.get_xlabel() == "lr"
+
+
+def test_best_candidate_is_marked():
+    display = drawn(found(GRID, MEAN))
+    best = GRID[best_of()]
+    assert points(display.best_) == [[best["lr"], MEAN.max()]]
+    named = "\n".join(f"{name} = {value:g}" for name, value in best.items())
+    assert legend(display)[-1] == f"best:\n{named}"
+
+
+def test_first_of_equal_candidates_is_the_best_as_in_a_grid_search():
+    display = drawn(found([{"lr": 1.0}, {"lr": 0.1}], [0.5, 0.5]))
+    assert points(display.best_) == [[1.0, 0.5]]
+
+
+@pytest.mark.parametrize("diverged", [np.nan, -np.inf])
+def test_diverged_candidates_leave_a_gap(diverged):
+    rates = [0.01, 0.1, 1.0, 10.0]
+    params = [{"lr": lr} for lr in rates]
+    display = drawn(found(params, [0.7, diverged, 0.8, diverged], [0.1, np.nan, 0.1, np.nan]))
+    np.testing.assert_array_equal(display.lines_[0].get_ydata(), [0.7, np.nan, 0.8, np.nan])
+    assert points(display.best_) == [[1.0, 0.8]]
+    left, right = display.ax_.get_xlim()
+    assert left < 0.01
+    assert right > 10.0
+
+
+def test_diverged_candidate_is_not_the_best_of_its_point():
+    params = [{"lr": 0.1, "alpha": alpha} for alpha in ALPHA]
+    display = drawn(found(params, [np.nan, 0.6, 0.7]))
+    assert points(display.lines_[0]) == [[0.1, 0.7]]
+
+
+def test_nothing_but_diverged_candidates():
+    display = drawn(found([{"lr": 0.1}, {"lr": 1.0}], [np.nan, np.nan], [np.nan, np.nan]))
+    assert display.best_ is None
+    assert np.isnan(display.lines_[0].get_ydata()).all()
+
+
+# --- spread -------------------------------------------------------------------------------------
+
+
+def test_error_bars():
+    display = drawn(found(GRID, MEAN, STD), std_display_style="errorbar")
+    assert display.fill_between_ is None
+    for line, bars, eps in zip(display.lines_, display.errorbar_, EPS, strict=True):
+        best = [best_of(lr=lr, eps=eps) for lr in LR]
+        heights = [[low, high] for (_, low), (_, high) in bars.lines[2][0].get_segments()]
+        ends = np.transpose([MEAN[best] - STD[best], MEAN[best] + STD[best]])
+        np.testing.assert_allclose(heights, ends)
+        assert to_rgba(line.get_color()) == tuple(bars.lines[2][0].get_color()[0])
+
+
+def test_no_spread_on_request():
+    display = drawn(found(GRID, MEAN, STD), std_display_style=None)
+    assert len(display.lines_) == 2
+    assert display.fill_between_ is display.errorbar_ is None
+    assert not display.ax_.collections
+
+
+@pytest.mark.parametrize("style", ["fill_between", "errorbar"])
+def test_without_folds_there_is_no_spread(style):
+    search = found(GRID, MEAN, progressive_loss=1.0 - MEAN)
+    display = drawn(search, std_display_style=style)
+    assert len(display.lines_) == 2
+    assert display.fill_between_ is display.errorbar_ is None
+
+
+# --- x and hue ----------------------------------------------------------------------------------
+
+
+def test_one_line_without_hue():
+    display = drawn(found([{"lr": lr} for lr in LR], [0.7, 0.9, 0.8]))
+    assert [points(line) for line in display.lines_] == [[[0.01, 0.7], [0.1, 0.9], [1.0, 0.8]]]
+    assert legend(display) == ["best:\nlr = 0.1"]
+
+
+def test_hue_of_none_takes_the_best_of_it_too():
+    display = drawn(found(GRID, MEAN), hue=None)
+    (line,) = display.lines_
+    assert points(line) == [[lr, MEAN[best_of(lr=lr)]] for lr in LR]
+    assert display.ax_.get_xlabel() == "lr (every point at its best alpha, eps)"
+
+
+def test_other_parameters_as_x_and_hue():
+    display = drawn(found(GRID, MEAN), x="eps", hue="lr")
+    for line, lr in zip(display.lines_, LR, strict=True):
+        assert points(line) == [[eps, MEAN[best_of(lr=lr, eps=eps)]] for eps in EPS]
+    assert display.ax_.get_xscale() == "symlog"  # has a place for 0
+    assert [text.get_text() for text in display.ax_.get_xticklabels()] == ["0", "0.0001"]
+    assert display.ax_.get_legend().get_title().get_text() == "lr"
+
+
+def test_x_is_not_hue_as_well():
+    assert len(drawn(found(GRID, MEAN), x="eps").lines_) == 1
+
+
+def test_hue_may_be_anything():
+    rules = [{"lr": lr, "rule": rule} for lr in LR for rule in ("ftrl", "adagrad", None)]
+    assert legend(drawn(found(rules, MEAN[:9]), hue="rule"))[:-1] == ["None", "adagrad", "ftrl"]
+    arrays = [{"lr": lr, "alpha": alpha} for lr in LR for alpha in (np.ones(2), 0.5)]
+    assert legend(drawn(found(arrays, MEAN[:6]), hue="alpha"))[:-1] == ["0.5", "[1. 1.]"]
+    assert drawn(found(arrays, MEAN[:6])).ax_.get_xlabel().endswith("best alpha)")
+
+
+def test_candidates_of_another_grid_without_hue_have_a_line():
+    params = [{"lr": 0.1, "eps": 1e-4}, {"lr": 0.1}, {"lr": 1.0}]
+    display = drawn(found(params, [0.7, 0.8, 0.6]))
+    assert list(map(points, display.lines_)) == [[[0.1, 0.7]], [[0.1, 0.8], [1.0, 0.6]]]
+    assert legend(display)[:-1] == ["0.0001", "not searched"]
+
+
+def test_pipeline():
+    X, y = make_classification(random_state=0)
+    model = make_pipeline(MaxAbsScaler(), untrained(AdagradClassifier))
+    search = GridSearchCV(model, {"adagradclassifier__lr": LR}, cv=2).fit(X, y)
+    with pytest.raises(ValueError, match=r"\(searched: adagradclassifier__lr\)"):
+        drawn(search)
+    (line,) = drawn(search, x="adagradclassifier__lr").lines_
+    assert points(line) == np.transpose([LR, search.cv_results_["mean_test_score"]]).tolist()
+
+
+# --- metrics and names --------------------------------------------------------------------------
+
+
+def test_one_metric_of_several():
+    several = {"mean_test_accuracy": MEAN / 2, "mean_test_roc_auc": MEAN}
+    search = found(GRID, MEAN, std_test_roc_auc=STD, **several)
+    del search.cv_results_["mean_test_score"]
+    display = drawn(search, metric="roc_auc")
+    assert points(display.best_)[0][1] == MEAN.max()
+    assert display.ax_.get_ylabel() == "Roc auc"
+    assert len(display.fill_between_) == 2
+    for metric in (None, "auc"):
+        with pytest.raises(ValueError, match=f"metric={metric!r}.*'accuracy', 'roc_auc'"):
+            drawn(search, metric=metric)
+
+
+@pytest.mark.parametrize(
+    ("scoring", "name"),
+    [
+        (None, "Score"),
+        (lambda model, X, y: 0.0, "Score"),
+        ("accuracy", "Accuracy"),
+        ("neg_mean_squared_error", "Negative mean squared error"),
+    ],
+)
+def test_name_of_the_score(scoring, name):
+    assert drawn(found(GRID, MEAN, scoring=scoring)).ax_.get_ylabel() == name
+
+
+# --- where it is drawn --------------------------------------------------------------------------
+
+
+def test_given_axes_are_used_and_the_legend_covers_nothing():
+    figure = Figure(layout="constrained")
+    _, ax = figure.subplots(1, 2)
+    display = drawn(found(GRID, MEAN, STD), ax=ax)
+    assert display.ax_ is ax
+    assert display.figure_ is figure
+    box = ax.get_legend().get_window_extent()
+    assert not box.overlaps(ax.get_window_extent())
+    assert box.x1 <= figure.bbox.x1
+
+
+def test_new_figure_and_once_more():
+    plt.switch_backend("Agg")
+    display = SearchDisplay.from_estimator(found(GRID, MEAN, STD))
+    first = display.figure_
+    assert display.plot(std_display_style=None) is display
+    assert display.figure_ is not first
+    assert display.fill_between_ is None
+    plt.close(first)
+    plt.close(display.figure_)
+
+
+def test_search_is_left_alone():
+    mean = np.array([0.5, -np.inf])
+    search = found([{"lr": 0.1}, {"lr": 1.0}], mean)
+    drawn(search)
+    np.testing.assert_array_equal(search.cv_results_["mean_test_score"], mean)
+
+
+# --- refusals -----------------------------------------------------------------------------------
+
+
+def test_unfitted_search():
+    with pytest.raises(NotFittedError):
+        drawn(GridSearchCV(AdagradClassifier(), {"lr": LR}))
+
+
+@pytest.mark.parametrize(
+    ("params", "searched"),
+    [
+        ([{"eps": 0.0, "alpha": 1.0}], "alpha, eps"),
+        ([{}], "no parameters"),
+        ([{"lr": 1}, {}], "lr"),
+    ],
+)
+def test_x_must_be_searched(params, searched):
+    with pytest.raises(ValueError, match=rf"x='lr'.*\(searched: {searched}\).*give another as x"):
+        drawn(found(params, [0.5] * len(params)))
+
+
+def test_x_must_be_numbers():
+    with pytest.raises(ValueError, match=r"x='rule' has the value ftrl.*as hue"):
+        drawn(found([{"rule": "ftrl"}], [0.5]), x="rule")
+
+
+def test_unknown_style():
+    with pytest.raises(ValueError, match=r"std_display_style='band'.*'fill_between', 'errorbar'"):
+        drawn(found(GRID, MEAN, STD), std_display_style="band")
+
+
+def test_without_matplotlib(monkeypatch):
+    for name in [each for each in sys.modules if each.startswith("matplotlib")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ImportError, match=r'pip install "sklearn-adagrad\[plot\]"'):
+        SearchDisplay.from_estimator(found(GRID, MEAN))
