@@ -245,8 +245,8 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
-        tags.target_tags.multi_output = True
+        tags.classifier_tags.multi_label = self.class_weight is None
+        tags.target_tags.multi_output = self.class_weight is None
         return tags
 
     @_fit_context(prefer_skip_nested_validation=True)

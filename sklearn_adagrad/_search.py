@@ -48,6 +48,11 @@ class BaseAdagradCV(BaseSearchCV, ABC):
     _team_of: ClassVar[type]
     _fixed: ClassVar[tuple]  # the parameters that all candidates share
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags = self.estimator.__sklearn_tags__().target_tags
+        return tags
+
     @property
     def estimator(self):
         """What is searched over, without the parameters that are."""

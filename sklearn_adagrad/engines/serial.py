@@ -36,7 +36,7 @@ def learn(
         kernel = variant(several.learn_heads, loss, rule)
         done = kernel(
             rows, order, _read_only(targets), targets.n_outputs, weights, loss, rule,
-            _by_head(settings, state), _heads(state), fit_intercept, limit, peak, ahead, _room(state), drops,
+            _by_head(settings, state), _heads(state), fit_intercept, limit, peak, ahead.rows, _room(state), drops,
         )  # fmt: skip
     return order[done] if done < len(order) else None
 
@@ -52,7 +52,7 @@ def scores(rows, bits, n_features, bound, state):
     else:
         kernel, settings = variant(several.score_heads, rule), _by_head(settings, state)
         sums = _room(state).sums
-        verdict = kernel(rows, bits, n_features, rule, settings, _heads(state), ahead, sums, out)
+        verdict = kernel(rows, bits, n_features, rule, settings, _heads(state), sums, out)
     return out, verdict
 
 

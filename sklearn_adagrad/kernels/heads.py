@@ -2,7 +2,8 @@
 
 Fetching the record of a feature costs more than updating it. So the records of all heads lie side
 by side, field by field: the weights of all heads, then all their accumulators, and so on. A
-vector holds neighbouring heads, and no record has to be transposed.
+vector holds neighbouring heads, and no record has to be transposed. Records need not be asked for
+ahead either: while one is fetched, there is enough to do for the others.
 """
 
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from numba.extending import overload
 from ._jit import compiled, inlined
 from .lanes import any_lane, load_lanes, store
 from .losses import slopes
-from .records import lanes_of, prefetch, put_lanes
+from .records import lanes_of, put_lanes
 from .rows import (
     BLOCK,
     Verdict,
@@ -106,17 +107,6 @@ def _choose_settings_of(settings, h, size):
 
 
 @inlined
-def _fetch_records(rows, heads, i):
-    """Ask for the records of row ``i``."""
-    start, stop = span(rows, i)
-    size, line = np.uintp(len(heads.intercept)), np.uintp(64 // heads.cells.itemsize)
-    for k in range(start, stop):
-        first = np.uintp(rows.indices[k]) * size
-        for word in range(first, first + size, line):
-            prefetch(heads.cells, word)
-
-
-@inlined
 def _score(rows, rule, settings, heads, t, i, sums):
     """The scores of row ``i`` by all heads."""
     width = np.uintp(len(sums))
@@ -197,8 +187,8 @@ def _drop(room, heads, largest):
 
 @compiled
 def learn_heads(
-    rows, order, targets, n_outputs, weights, loss, rule, settings, heads, fit_intercept, limit, peak, ahead,
-    room, drops,
+    rows, order, targets, n_outputs, weights, loss, rule, settings, heads, fit_intercept, limit, peak,
+    rows_ahead, room, drops,
 ):  # fmt: skip
     """Learn ``rows`` in ``order`` with all heads, as ``learn`` does with one.
 
@@ -213,9 +203,7 @@ def learn_heads(
         if weights[i] == 0:
             continue
         _score(rows, rule, settings, heads, t, i, room.sums)
-        fetch_row(rows, np.uintp(order[min(p + ahead.rows, end)]))
-        if ahead.records > 0:
-            _fetch_records(rows, heads, np.uintp(order[min(p + ahead.records, end)]))
+        fetch_row(rows, np.uintp(order[min(p + rows_ahead, end)]))
         show(targets, i, room.targets)
         for h in range(len(room.sums)):
             room.scores[h] = room.sums[h]
@@ -250,7 +238,7 @@ def learn_heads(
 
 
 @compiled
-def score_heads(rows, bits, n_features, rule, settings, heads, ahead, sums, out):
+def score_heads(rows, bits, n_features, rule, settings, heads, sums, out):
     """Write the scores of every row into ``out``; the rest as ``score`` does with one head."""
     n_rows = len(rows.indptr) - 1
     t = heads.totals[0]["t"]
@@ -263,8 +251,6 @@ def score_heads(rows, bits, n_features, rule, settings, heads, ahead, sums, out)
             break
         for i in range(first, last):
             fetch_row(rows, np.uintp(min(i + BLOCK, n_rows - 1)))
-            if ahead.records > 0:
-                _fetch_records(rows, heads, np.uintp(min(i + ahead.records, n_rows - 1)))
             _score(rows, rule, settings, heads, t, np.uintp(i), sums)
             for h in range(out.shape[1]):
                 out[i, h] = sums[h]
