@@ -137,13 +137,16 @@ def stacked(bounds):
         return bounds[0]
     penalised = [each for each in bounds if isinstance(each.rule, _PENALISED)]
     rule = (penalised or bounds)[0].rule
-    settings = Settings(*(np.array([field]) for field in zip(*(each.settings for each in bounds))))
+    fields = zip(*(each.settings for each in bounds), strict=True)
+    settings = Settings(*(np.array([field]) for field in fields))
     if penalised:  # such rules need a ratio: without l2, let there be too little to matter
         l2 = np.where(settings.l2 > 0, settings.l2, settings.l1 * _TOO_LITTLE)
         ratio = np.divide(settings.l1, l2, out=np.zeros_like(l2), where=l2 > 0)
         settings = settings._replace(l2=l2, ratio=ratio)
     names = (penalised or bounds)[0].start
-    start = {name: _stacked_values([each.start.get(name, 0.0) for each in bounds]) for name in names}
+    start = {
+        name: _stacked_values([each.start.get(name, 0.0) for each in bounds]) for name in names
+    }
     return BoundRule(rule, settings, start)
 
 

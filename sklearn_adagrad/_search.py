@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 from sklearn.base import is_classifier
 from sklearn.model_selection import ParameterGrid, check_cv
 from sklearn.model_selection._search import BaseSearchCV, _yield_masked_array_for_each_param
@@ -17,7 +18,6 @@ from sklearn.model_selection._validation import (
     _score,
     _warn_or_raise_about_fit_failures,
 )
-from scipy.stats import rankdata
 from sklearn.utils import indexable
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.metaestimators import _safe_split
@@ -172,9 +172,10 @@ class BaseAdagradCV(BaseSearchCV, ABC):
             errors = [format_exc()] * len(team._candidates)
         else:
             errors = self._divergences(team)
-            scored = time.perf_counter()
-            scores = team._scores(X_test)
         learnt = time.perf_counter() - began
+        began = time.perf_counter()
+        scores = None if all(errors) else team._scores(X_test)
+        scored = time.perf_counter() - began
         out = []
         for n, error in enumerate(errors):
             began = time.perf_counter()
@@ -190,7 +191,7 @@ class BaseAdagradCV(BaseSearchCV, ABC):
                     "test_scores": result,
                     "n_test_samples": len(y_test),
                     "fit_time": learnt / len(errors),
-                    "score_time": time.perf_counter() - began,
+                    "score_time": scored / len(errors) + time.perf_counter() - began,
                 }
             )
         return out

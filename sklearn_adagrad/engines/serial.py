@@ -36,7 +36,8 @@ def learn(
         kernel = variant(several.learn_heads, loss, rule)
         done = kernel(
             rows, order, _read_only(targets), targets.n_outputs, weights, loss, rule,
-            _by_head(settings, state), _heads(state), fit_intercept, limit, peak, ahead.rows, _room(state), drops,
+            _by_head(settings, state), _heads(state), fit_intercept, limit, peak, ahead.rows,
+            _room(state), drops,
         )  # fmt: skip
     return order[done] if done < len(order) else None
 

@@ -187,8 +187,8 @@ def _drop(room, heads, largest):
 
 @compiled
 def learn_heads(
-    rows, order, targets, n_outputs, weights, loss, rule, settings, heads, fit_intercept, limit, peak,
-    rows_ahead, room, drops,
+    rows, order, targets, n_outputs, weights, loss, rule, settings, heads, fit_intercept, limit,
+    peak, rows_ahead, room, drops,
 ):  # fmt: skip
     """Learn ``rows`` in ``order`` with all heads, as ``learn`` does with one.
 

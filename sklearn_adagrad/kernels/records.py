@@ -221,9 +221,7 @@ def _lanes_of(typing_context, cells, words, place, width, size):
 def _field_place(context, builder, words, args, n, kind):
     data = context.make_array(words)(context, builder, args[0]).data
     first = builder.add(args[1], builder.mul(args[2], _I64(n)))
-    return builder.bitcast(
-        builder.gep(data, [first]), context.get_value_type(kind).as_pointer()
-    )
+    return builder.bitcast(builder.gep(data, [first]), context.get_value_type(kind).as_pointer())
 
 
 @overload(lanes_of, prefer_literal=True)
