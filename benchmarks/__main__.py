@@ -20,7 +20,7 @@ def main():
     if not arguments.names:
         print("python -m benchmarks NAME [NAME ...], or all:")
         for name in registry.NAMES:
-            print(f"  {name:10} {registry.load(name).__doc__.splitlines()[0]}")
+            print(f"  {name:15} {registry.load(name).__doc__.splitlines()[0]}")
         return
     names = registry.NAMES if "all" in arguments.names else arguments.names
     options = Options(*(getattr(arguments, name) for name in Options._fields))
@@ -43,7 +43,7 @@ def _parse():
         "--scale", type=float, default=1.0, help="share of the rows, for a quick look (say 0.02)"
     )
     parser.add_argument("--adult", metavar="FILE", help="Adult as libsvm rows (a9a)")
-    parser.add_argument("--newsgroups", metavar="FILE", help="20 newsgroups, for published")
+    parser.add_argument("--newsgroups", metavar="FILE", help="20 newsgroups")
     parser.add_argument("--criteo", metavar="FILE", help="Criteo-format clicks, for published")
     parser.add_argument("--markdown", action="store_true", help="print only the tables")
     parser.add_argument("--write", metavar="PAGE", help="also put the tables into this page")

@@ -77,6 +77,21 @@ def text(rows, words=82, vocabulary=47_000):
     return X, _labels(X, rng.normal(0, 3, vocabulary), 0.0, rng)
 
 
+def classes(rows, n_classes, bits=18):
+    """Texts with their words hashed to ``2 ** bits`` features, and one of the classes for each.
+
+    Labels are drawn from the probabilities of a multinomial logistic model.
+    """
+    X, _ = text(rows)
+    hashed = (X.indices.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - bits)
+    rng = np.random.default_rng(3)
+    scores = X @ rng.normal(0, 8, (X.shape[1], n_classes)) + rng.gumbel(size=(rows, n_classes))
+    parts = (X.data, hashed.astype(np.int32), X.indptr)
+    X = sparse.csr_array(parts, shape=(rows, 2**bits))
+    X.sum_duplicates()
+    return X, scores.argmax(axis=1)
+
+
 def uniform(rows, features, dtype, nonzeros=39):
     """Rows of ``nonzeros`` ones, each in its own stretch of the features: no row has two alike.
 

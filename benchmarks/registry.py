@@ -15,8 +15,11 @@ NAMES = (
     "memory",
     "startup",
     "penalties",
+    "outputs",
+    "search",
     "optimizer",
     "quality",
+    "classes_quality",
     "published",
 )
 

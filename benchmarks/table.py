@@ -19,6 +19,8 @@ _HEADINGS = {
     "data_bytes_per_row": "a row itself",
     "input_copied": "input copied",
     "setting": "setting",
+    "cv_accuracy": "accuracy, CV",
+    "accuracy": "accuracy, test",
     "log_loss": "log loss",
     "target": "target",
     "measured": "measured",
@@ -63,7 +65,7 @@ def _number(column, value):
         return f"{value / 1e6:.0f}"
     if column in ("rows", "rows_per_second"):
         return f"{float(f'{value:.3g}'):,.0f}"
-    if column == "log_loss":
+    if column in ("log_loss", "accuracy", "cv_accuracy"):
         return f"{value:.4f}"
     return f"{value:.2f}" if value < 100 else f"{value:.0f}"
 

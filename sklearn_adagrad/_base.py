@@ -1,6 +1,6 @@
 """What both estimators share: from input to a trained state, and from there to attributes.
 
-This file and ``_parameters`` are the only ones that import scikit-learn's private helpers.
+Only this file, ``_parameters`` and ``_search`` import scikit-learn's private helpers.
 """
 
 import warnings

@@ -5,9 +5,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 
+from ._base import _fit_context
 from ._classifier import AdagradClassifier
 from ._search import BaseAdagradCV
 from ._team import ClassifierTeam

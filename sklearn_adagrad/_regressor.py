@@ -24,7 +24,7 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
 
     ``fit`` makes shuffled epochs until the loss stops improving; ``partial_fit`` learns rows
     once, in the order given, and it makes no difference to the last bit how a stream is cut
-    into calls.
+    into calls. Several targets are learnt in one visit of each row.
 
     Parameters
     ----------
@@ -97,12 +97,12 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
 
     Attributes
     ----------
-    coef_ : ndarray of shape (n_features,)
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The weights, float32 if the first input was float32, else float64. Reading it copies
         all weights.
-    intercept_ : ndarray of shape (1,)
+    intercept_ : ndarray of shape (1,) or (n_targets,)
         The intercept; 0 if never learnt.
-    accumulator_ : ndarray of shape (n_features,)
+    accumulator_ : ndarray of the shape of ``coef_``
         Sum of the squared gradients of each weight.
     t_ : int
         Number of rows learnt so far, over all epochs and calls. A row of weight zero does not
@@ -233,7 +233,7 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         ----------
         X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
             The rows to learn. Finite; float32 and float64 are kept, the rest becomes float64.
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
             The targets. Finite; poisson, gamma and tweedie losses restrict their sign.
         sample_weight : float or array-like of shape (n_samples,), default=None
             Multiplies the loss of each row. Finite, not negative, not all zero; a row of weight
@@ -270,7 +270,7 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
             The rows to learn. Finite. The first call decides the dtype of the model: float32 if
             ``X`` is float32, else float64; later rows are converted to it.
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
             The targets. Finite; poisson, gamma and tweedie losses restrict their sign.
         sample_weight : float or array-like of shape (n_samples,), default=None
             Multiplies the loss of each row. Finite, not negative; a row of weight zero is passed
@@ -332,7 +332,7 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
 
         Returns
         -------
-        predictions : ndarray of shape (n_samples,), float64
+        predictions : ndarray of shape (n_samples,) or (n_samples, n_targets), float64
             In the units of ``y``.
         """
         loss, scores = self._loss(), self._scores(X)

@@ -5,8 +5,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import RegressorMixin, _fit_context
+from sklearn.base import RegressorMixin
 
+from ._base import _fit_context
 from ._regressor import AdagradRegressor
 from ._search import BaseAdagradCV
 from ._team import RegressorTeam

@@ -111,6 +111,11 @@ def check_target(estimator, y, n_rows, name="y"):
                 y, dtype=None, ensure_2d=False, ensure_all_finite=False, ensure_min_samples=0,
                 allow_nd=True, input_name=name,
             )  # fmt: skip
+        if y.ndim > 2:
+            raise ValueError(
+                f"{name} has shape {y.shape}: it must be a vector, or a matrix with a column for "
+                "each output."
+            )
         if y.ndim != 2 or (y.shape[1] == 1 and is_classifier(estimator)):
             y = column_or_1d(y, warn=True)
     _check_length(name, y, n_rows)

@@ -11,6 +11,7 @@ from scipy import sparse
 
 import sklearn_adagrad
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor
+from sklearn_adagrad.kernels.learn import State
 from sklearn_adagrad.kernels.losses import CLASSIFICATION, REGRESSION
 
 ESTIMATORS = (AdagradClassifier, AdagradRegressor)
@@ -84,9 +85,11 @@ def all_bits(model):
 
 def frozen(value):
     """``value`` with the bytes of arrays in their place; records field by field."""
+    if isinstance(value, State):
+        # The sums of the current epoch tell where calls of ``fit`` began, no more.
+        value = value._replace(losses=value.losses[:1])
     if isinstance(value, np.ndarray):
         if value.dtype.names:
-            # The sums of the current epoch tell where calls of ``fit`` began, no more.
             names = [name for name in value.dtype.names if not name.startswith("epoch_")]
             return [(name, frozen(value[name])) for name in names]
         content = value.tolist() if value.dtype == object else value.tobytes()

@@ -28,6 +28,9 @@ class Learnt:
     loss: float = 0.0  # the weighted sum of the losses of all rows, each before it was learnt
     mass: float = 0.0  # the sum of the weights
 
+    def score(self, x):
+        return x @ self.w[:-1] + self.w[-1]
+
     @property
     def prediction(self):
         return self.w_sum / self.n_sum if self.n_sum else self.w
@@ -56,26 +59,46 @@ def chain(rule):
 
 def learn(learnt, X, y, weights, loss, *, rule, fit_intercept=True, **parameters):
     """``learnt`` after one pass over the dense rows ``X`` with targets ``y``."""
-    m = deepcopy(learnt)
-    links, n_features = chain(rule), X.shape[1]
-    p = per_feature(links, n_features, **parameters)
-    norm = min([each.norm for each in links if isinstance(each, rules.Clipped)], default=np.inf)
+    m, links = deepcopy(learnt), chain(rule)
+    p = per_feature(links, X.shape[1], **parameters)
     for x, target, weight in zip(np.asarray(X, dtype=float), y, weights, strict=True):
         if weight == 0.0:
             continue
-        m.t += 1
-        score = x @ m.w[:-1] + m.w[-1]
+        score = m.score(x)
         m.loss += weight * loss.value(target, score)
         m.mass += weight
-        g = weight * loss.gradient(target, score) * np.append(x, float(fit_intercept))
-        length = np.linalg.norm(g)
-        g = g * (norm / length) if length > norm else g
-        p["rate"] = rate(links, p, m.t)
-        m.w = m.w - step(links, m, g, np.append(x != 0.0, False), p)
-        m.w = PENALISED[type(links[-1])](links[-1], m, p)
-        if isinstance(links[0], rules.Averaged) and m.t >= links[0].first_row:
-            m.w_sum, m.n_sum = m.w_sum + m.w, m.n_sum + 1
+        take(m, x, weight * loss.gradient(target, score), fit_intercept, links, p)
     return m
+
+
+def learn_classes(learnt, X, labels, weights, *, rule, fit_intercept=True, **parameters):
+    """The models of all classes after one pass, the softmax of whose scores is what they learn."""
+    models, links = deepcopy(learnt), chain(rule)
+    p = per_feature(links, X.shape[1], **parameters)
+    for x, label, weight in zip(np.asarray(X, dtype=float), labels, weights, strict=True):
+        if weight == 0.0:
+            continue
+        chances = np.exp([m.score(x) for m in models])
+        chances /= chances.sum()
+        models[label].loss -= weight * np.log(chances[label])
+        for n, m in enumerate(models):
+            m.mass += weight
+            take(m, x, weight * (chances[n] - (n == label)), fit_intercept, links, p)
+    return models
+
+
+def take(m, x, slope, fit_intercept, links, p):
+    """Let ``m`` learn the row ``x``, whose score has the gradient ``slope``."""
+    norm = min([each.norm for each in links if isinstance(each, rules.Clipped)], default=np.inf)
+    m.t += 1
+    g = slope * np.append(x, float(fit_intercept))
+    length = np.linalg.norm(g)
+    g = g * (norm / length) if length > norm else g
+    p["rate"] = rate(links, p, m.t)
+    m.w = m.w - step(links, m, g, np.append(x != 0.0, False), p)
+    m.w = PENALISED[type(links[-1])](links[-1], m, p)
+    if isinstance(links[0], rules.Averaged) and m.t >= links[0].first_row:
+        m.w_sum, m.n_sum = m.w_sum + m.w, m.n_sum + 1
 
 
 def per_feature(links, n_features, *, lr, eps, lr_decay=0.0, alpha=0.0, l1_ratio=0.0, **_):

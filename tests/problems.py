@@ -8,6 +8,8 @@ from sklearn.base import clone
 from sklearn_adagrad import AdagradClassifier
 
 CLASS_WEIGHTS = (None, {0: 0.5, 1: 3.0}, {1: 0.0}, "balanced")
+# How many outputs there are besides one: they fill vectors of eight heads and of four, and do not.
+MANY = (2, 3, 5, 8, 13)
 
 
 @st.composite
@@ -16,14 +18,21 @@ def problems(draw, losses=tuple(LOSSES)):
     estimator, loss = draw(st.sampled_from(losses))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     n_rows, n_features = draw(st.integers(3, 40)), draw(st.integers(1, 70))
-    n_classes = draw(st.sampled_from([2, 3])) if estimator is AdagradClassifier else 2
+    n_outputs = draw(st.sampled_from([1, *MANY]))
+    is_matrix = n_outputs > 1 and (estimator is not AdagradClassifier or draw(st.booleans()))
+    n_classes = max(2, min(n_rows, n_outputs))
     X = random_rows(rng, n_rows, n_features, draw(st.sampled_from([0.05, 0.3, 1.0])))
     X = X.astype(draw(st.sampled_from([np.float64, np.float32])))
-    y = random_targets(rng, estimator, loss, n_rows, n_classes)
+    if is_matrix:
+        columns = [random_targets(rng, estimator, loss, n_rows) for _ in range(n_outputs)]
+        y = np.stack(columns, axis=1)
+    else:
+        y = random_targets(rng, estimator, loss, n_rows, n_classes)
     weights = None
     if draw(st.booleans()):
         weights = rng.choice([0.0, 0.3, 1.0, 2.5], n_rows)
-        weights[y.argmin()] = 1.0  # fit wants one that is not zero, whatever the class weights
+        # fit wants one that is not zero, whatever the class weights
+        weights[0 if is_matrix else y.argmin()] = 1.0
     model = estimator(
         loss,
         lr=draw(st.sampled_from([0.05, 0.3])),
@@ -33,13 +42,16 @@ def problems(draw, losses=tuple(LOSSES)):
         fit_intercept=draw(st.booleans()),
     )
     if estimator is AdagradClassifier:
-        model.class_weight = draw(st.sampled_from(CLASS_WEIGHTS))
+        if not is_matrix:
+            model.class_weight = draw(st.sampled_from(CLASS_WEIGHTS))
+        if loss == "log_loss":
+            model.multi_class = draw(st.sampled_from(["ovr", "multinomial"]))
     return {
         "model": model,
         "X": X,
         "y": y,
         "sample_weight": weights,
-        "classes": range(n_classes),
+        "classes": range(n_outputs if is_matrix else n_classes),
     }
 
 

@@ -133,17 +133,22 @@ def parameters(draw, case):
 
 
 @st.composite
-def rule_problems(draw, case, dtype=np.float64):
-    """An untrained model with one of ``CASES``, and what ``learn`` needs to teach it."""
+def rule_problems(draw, case, dtype=np.float64, n_outputs=(1,)):
+    """An untrained model with one of ``CASES``, and what ``learn`` needs to teach it.
+
+    For one of the ``n_outputs``: several of them are the columns of ``y``.
+    """
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     n_rows = draw(st.integers(2, 40))
     X = random_rows(rng, n_rows, N_FEATURES, draw(st.sampled_from([0.1, 0.4, 1.0])), dtype)
     weights = rng.choice([0.0, 0.5, 1.0, 2.0], n_rows) if draw(st.booleans()) else np.ones(n_rows)
     weights[0] = 1.0
+    n_columns = draw(st.sampled_from(n_outputs)) if len(n_outputs) > 1 else n_outputs[0]
+    y = [random_targets(rng, AdagradRegressor, "squared_error", n_rows) for _ in range(n_columns)]
     return {
         "model": AdagradRegressor(**draw(parameters(case))),
         "X": X,
-        "y": random_targets(rng, AdagradRegressor, "squared_error", n_rows),
+        "y": y[0] if n_columns == 1 else np.stack(y, axis=1),
         "sample_weight": weights,
         "classes": (0, 1),
     }

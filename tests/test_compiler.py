@@ -35,24 +35,25 @@ import json, os, sys
 from numba.core import event
 with event.install_recorder("numba:compile") as recorder:
     from common import AdagradRegressor, small_data
-    import sklearn_adagrad
+    import numpy as np, sklearn_adagrad
     X, y = small_data()
     settings = {"max_iter": 3, "tol": None, "early_stopping": True, "random_state": 0}
     loss = sys.argv[1]
     if loss == "own":
         from own import Own
         loss = Own()
+    y = np.stack([y] * 5, axis=1) if "several" in sys.argv else y
     model = AdagradRegressor(loss, **settings).fit(X, y).partial_fit(X, y)
     model.predict(X)
-said = {"compiled": len(recorder.buffer) // 2, "coef": list(model.coef_)}
+said = {"compiled": len(recorder.buffer) // 2, "coef": model.coef_.tolist()}
 print(json.dumps(said | {"where": os.path.dirname(sklearn_adagrad.__file__)}))
 """
 
 
-def train(place, loss="squared_error", **environment):
+def train(place, loss="squared_error", *more, **environment):
     """What ``TRAIN`` says in a new process, of the package in ``place``."""
     environment = {"NUMBA_CACHE_DIR": str(place / "cache")} | environment
-    said = run_python("-c", TRAIN, loss, package=place / "sklearn_adagrad", **environment)
+    said = run_python("-c", TRAIN, loss, *more, package=place / "sklearn_adagrad", **environment)
     said = json.loads(said)
     assert Path(said["where"]) == place / "sklearn_adagrad"
     return said
@@ -92,6 +93,13 @@ def test_second_process_compiles_nothing(place, first):
     assert first["compiled"] > 0
     assert second["compiled"] == 0
     assert second["coef"] == first["coef"]
+
+
+def test_nor_does_it_for_several_outputs(place, first):
+    one, other = (train(place, "squared_error", "several") for _ in range(2))
+    assert one["compiled"] > 0
+    assert other["compiled"] == 0
+    assert other["coef"] == one["coef"]
 
 
 @pytest.mark.parametrize(
@@ -188,17 +196,24 @@ def test_first_input_of_a_process_may_be_odd():
 
 
 def trained_with_every_loss():
-    """The state after some rows, of every loss and dtype."""
+    """The state after some rows, of every loss and dtype, for one output and several."""
     found = {}
-    for estimator, loss in LOSSES:
+    cases = [(*each, "one") for each in LOSSES] + [(*each, "columns") for each in LOSSES]
+    cases += [(AdagradClassifier, "hinge", "classes")]
+    cases += [(AdagradClassifier, "log_loss", "multinomial")]
+    for estimator, loss, outputs in cases:
         for dtype in ("float64", "float32"):
             rng = np.random.default_rng(0)
             X = random_rows(rng, 20, 15, 0.6, dtype)
-            y = random_targets(rng, estimator, loss, 20)
-            model = estimator(loss, lr_decay=0.1, early_stopping=True, random_state=0)
-            model.set_params(max_iter=2, tol=None).fit(X, y)
-            stream(model, X, y, sample_weight=np.arange(20) % 3 / 2)
-            found[loss, dtype] = (
+            n_classes = 5 if outputs in ("classes", "multinomial") else 2
+            y = random_targets(rng, estimator, loss, 20, n_classes)
+            y = np.stack([np.roll(y, n) for n in range(5)], axis=1) if outputs == "columns" else y
+            model = estimator(loss, lr_decay=0.1, early_stopping=True, validation_fraction=0.25)
+            if outputs == "multinomial":
+                model.set_params(multi_class="multinomial")
+            model.set_params(max_iter=2, tol=None, random_state=0).fit(X, y)
+            model.partial_fit(X, y, sample_weight=np.arange(20) % 3 / 2)
+            found[loss, outputs, dtype] = (
                 model.coef_,
                 model.intercept_,
                 model.accumulator_,
@@ -218,12 +233,12 @@ def test_compiled_equals_interpreted(tmp_path):
     run_python("-c", script, path, NUMBA_DISABLE_JIT="1")
     interpreted, compiled = pickle.loads(path.read_bytes()), trained_with_every_loss()
     assert interpreted.keys() == compiled.keys()
-    for (loss, dtype), parts in compiled.items():
+    for case, parts in compiled.items():
         close = (
-            {"rtol": 1e-12, "atol": 1e-13} if dtype == "float64" else {"rtol": 2e-4, "atol": 1e-5}
+            {"rtol": 1e-12, "atol": 1e-13} if "float64" in case else {"rtol": 2e-4, "atol": 1e-5}
         )
-        for one, other in zip(parts, interpreted[loss, dtype], strict=True):
-            np.testing.assert_allclose(one, other, err_msg=f"{loss} {dtype}", **close)
+        for one, other in zip(parts, interpreted[case], strict=True):
+            np.testing.assert_allclose(one, other, err_msg=str(case), **close)
 
 
 # --- what a search must not recompile -----------------------------------------------------------
@@ -256,12 +271,13 @@ def test_no_setting_recompiles(estimator, dtype):
     assert [str(each) for _, each in recorder.buffer] == []
 
 
-def test_no_number_of_classes_recompiles():
+@pytest.mark.parametrize("labels", [["a", "b"], ["a", "b", "c"]], ids=len)
+def test_no_labels_recompile(labels):
     X, y = small_data()
+    y = np.arange(len(y)) % len(labels)
     untrained(AdagradClassifier).fit(X, y)
     with event.install_recorder("numba:compile") as recorder:
-        untrained(AdagradClassifier).fit(X, np.arange(len(y)) % 5)
-        untrained(AdagradClassifier, class_weight="balanced").fit(X, np.array(["a", "b"])[y])
+        untrained(AdagradClassifier, class_weight="balanced").fit(X, np.array(labels)[y])
     assert not recorder.buffer
 
 

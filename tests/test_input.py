@@ -211,9 +211,12 @@ def test_not_a_matrix_of_numbers(estimator, method, X):
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_shape_of_targets(estimator, method):
     X, y = small_data()
+    cube = np.zeros((ROWS, 2, 2), int)
     for model in (trained(estimator), untrained(estimator)):
         assert_refused(model, method, "X has 20 rows, but y has 19", X, y[:-1])
-        assert_refused(model, method, "1d array", X, np.stack([y, y], axis=1))
+        assert_refused(model, method, r"y has shape \(20, 2, 2\)", X, cube)
+        assert_refused(model, method, r"y .* shape \(\)", X, np.array(1.0))
+        assert_refused(model, method, "y has no columns", X, np.zeros((ROWS, 0)))
         with pytest.raises(ValueError, match=r"y to be passed.*y is None"):
             getattr(model, method)(X, None, **(first_call(estimator) if method != "fit" else {}))
 
@@ -253,9 +256,10 @@ def test_parameters(estimator, name, value):
 
 
 def test_every_parameter_is_tried_with_bad_values():
-    tried = {*PARAMETERS, "loss", "class_weight"}  # the last two above and in test_own_losses.py
-    assert set(AdagradClassifier().get_params()) == tried
-    assert set(AdagradRegressor().get_params()) == tried - {"class_weight"}
+    tried = {*PARAMETERS, "loss"}  # the latter in test_own_losses.py
+    # The former above, the latter in test_outputs.py.
+    assert set(AdagradClassifier().get_params()) == tried | {"class_weight", "multi_class"}
+    assert set(AdagradRegressor().get_params()) == tried
 
 
 @every_estimator

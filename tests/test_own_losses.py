@@ -48,15 +48,26 @@ def test_own_loss_works_without_registration():
     assert clone(robust).loss == Cauchy(1.0)
 
 
+def of_classes(loss, n_classes):
+    """A model with this loss, and its probabilities."""
+    X, y = random_rows(np.random.default_rng(0)), np.arange(50) % n_classes
+    model = AdagradClassifier(loss, max_iter=5, tol=None, random_state=0).fit(X, y)
+    return model, model.predict_proba(X)
+
+
 def test_own_copy_of_a_loss_gives_the_same_bits():
-    rng = np.random.default_rng(0)
-    X, y = random_rows(rng), np.arange(50) % 3
-    own, named = (
-        AdagradClassifier(loss, max_iter=5, tol=None, random_state=0).fit(X, y)
-        for loss in (Logistic(), "log_loss")
-    )
+    (own, chances), (named, same) = (of_classes(loss, 2) for loss in (Logistic(), "log_loss"))
     assert bits(own) == bits(named)
-    np.testing.assert_array_equal(own.predict_proba(X), named.predict_proba(X))
+    np.testing.assert_array_equal(chances, same)
+
+
+def test_own_copy_of_a_loss_gives_the_same_numbers_for_many_classes():
+    """Its methods take one number at a time; the named loss takes vectors of heads."""
+    (own, chances), (named, same) = (of_classes(loss, 3) for loss in (Logistic(), "log_loss"))
+    np.testing.assert_allclose(own.coef_, named.coef_, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(own.intercept_, named.intercept_, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(own.progressive_loss_, named.progressive_loss_, rtol=1e-12)
+    np.testing.assert_allclose(chances, same, rtol=0, atol=1e-12)
 
 
 def test_own_loss_in_a_search_over_its_parameters():

@@ -27,13 +27,14 @@ from test_storage import FORMS
 from sklearn_adagrad import AdagradRegressor, rules
 
 some = settings(max_examples=10, deadline=None)
+OUTPUTS = (1, 3, 12)  # one has a kernel of its own; several fill vectors of two lengths
 
 
 @every_case
 @some
 @given(data=st.data())
 def test_chunks_rows_of_weight_zero_and_epochs(case, data):
-    problem = data.draw(rule_problems(case))
+    problem = data.draw(rule_problems(case, n_outputs=OUTPUTS))
     parts = cut(data, len(problem["y"]))
     whole = learn(problem)
     assert bits(learn(problem, parts)) == bits(whole)
@@ -52,7 +53,7 @@ STORED = ["dense", "csc_array", "int64 indices", "explicit zeros", "unsorted dup
 @some
 @given(data=st.data())
 def test_storage_reading_and_interruptions(case, data):
-    problem = data.draw(rule_problems(case))
+    problem = data.draw(rule_problems(case, n_outputs=OUTPUTS))
     X, y, weights = problem["X"], problem["y"], problem["sample_weight"]
     parts = cut(data, len(y))
     form = FORMS[data.draw(st.sampled_from(STORED[:2]))]
@@ -94,17 +95,19 @@ def test_columns_that_no_row_has(case):
 
 
 def trained_with_every_case(dtype="float64"):
-    """Weights and scores of every rule, penalty and wrapper."""
+    """Weights and scores of every rule, penalty and wrapper, for one output and several."""
     rng = np.random.default_rng(0)
     X = random_rows(rng, 40, N_FEATURES, 0.4, dtype)
     y = random_targets(rng, AdagradRegressor, "squared_error", 40)
     weights = np.arange(40) % 3 / 2
     found = {}
     for case in CASES:
-        model = model_of(case, nth=1)
-        model.partial_fit(X[:20], y[:20], sample_weight=weights[:20])
-        model = pickle.loads(pickle.dumps(model)).partial_fit(X[20:], y[20:])
-        found[name_of(case)] = np.concatenate([model.coef_, model.intercept_, model.predict(X)])
+        for targets in (y, np.stack([np.roll(y, n) for n in range(5)], axis=1)):
+            model = model_of(case, nth=1)
+            model.partial_fit(X[:20], targets[:20], sample_weight=weights[:20])
+            model = pickle.loads(pickle.dumps(model)).partial_fit(X[20:], targets[20:])
+            parts = (model.coef_, model.intercept_, model.predict(X))
+            found[name_of(case), targets.ndim] = np.concatenate([np.ravel(each) for each in parts])
     return found
 
 
@@ -117,8 +120,8 @@ def test_compiled_equals_interpreted(tmp_path):
     run_python("-c", script, path, NUMBA_DISABLE_JIT="1")
     double, single = pickle.loads(path.read_bytes())
     for name, wanted in trained_with_every_case().items():
-        np.testing.assert_allclose(double[name], wanted, rtol=0, atol=1e-12, err_msg=name)
-        np.testing.assert_allclose(single[name], wanted, rtol=0, atol=2e-4, err_msg=name)
+        np.testing.assert_allclose(double[name], wanted, rtol=0, atol=1e-12, err_msg=str(name))
+        np.testing.assert_allclose(single[name], wanted, rtol=0, atol=2e-4, err_msg=str(name))
 
 
 # --- the ways of scikit-learn -------------------------------------------------------------------

@@ -9,7 +9,6 @@ readers need matplotlib.
 
 import itertools
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from scipy import sparse
@@ -22,7 +21,7 @@ from sklearn.preprocessing import PolynomialFeatures
 from sklearn_adagrad import AdagradClassifier
 from sklearn_adagrad.rules import FTRL
 
-from .. import adult, data
+from .. import adult, data, newsgroups
 
 COLUMNS = ("case", "data", "contestant", "measured", "published")
 TEXTS, INCOMES = "Duchi et al., table 1", "Duchi et al., table 4"
@@ -131,9 +130,7 @@ def _record(case, name, who, found, published):
 
 def _newsgroups(path):
     """Words and pairs of words, 0 or 1, and the first part of the names of the groups."""
-    from examples.text_pipeline import json_lines
-
-    (train, y), (test, z) = json_lines(Path(path), None)
+    (train, y), (test, z) = newsgroups.load(path)
     words = CountVectorizer(ngram_range=(1, 2), binary=True, dtype=np.float32)
     first = [np.array([label.partition(".")[0] for label in labels]) for labels in (y, z)]
     return words.fit_transform(train), first[0], words.transform(test), first[1]

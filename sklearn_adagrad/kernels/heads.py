@@ -39,6 +39,7 @@ from .rules import (
     unpenalised,
     weight,
 )
+from .subnormal import flush, restore
 from .targets import show
 
 # Heads in a vector, and in the shorter vectors after the last full one. A head that fills up the
@@ -130,7 +131,7 @@ def _score_vector(rows, rule, settings, heads, t, i, width, h, size):
         record = lanes_of(heads.fields, heads.cells, place, width, size)
         here = local(rule, record, now)
         record = settled(rule, record, t, here)
-        total += weight(rule, record, here) * rows.values[k]
+        total = total + weight(rule, record, here) * rows.values[k]  # += would write to a view
     return total
 
 
@@ -198,6 +199,7 @@ def learn_heads(
     totals, n_heads = heads.totals[0], heads.losses.shape[1]
     t, mass, epoch_mass = totals["t"], totals["weight"], totals["epoch_weight"]
     done, end = len(order), len(order) - 1
+    before = flush()
     for p in range(len(order)):
         i = np.uintp(order[p])
         if weights[i] == 0:
@@ -234,6 +236,7 @@ def learn_heads(
                 room.steps[h] *= longest(rule) / steep if steep > longest(rule) else 1.0
         _update(rows, rule, settings, heads, t, i, fit_intercept, room.steps)
     totals["t"], totals["weight"], totals["epoch_weight"] = t, mass, epoch_mass
+    restore(before)
     return done
 
 
