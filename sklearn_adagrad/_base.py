@@ -1,6 +1,6 @@
 """What both estimators share: from input to a trained state, and from there to attributes.
 
-Only this file, ``_parameters`` and ``_search`` import scikit-learn's private helpers.
+Only this file, ``_parameters``, ``_folds`` and ``_search`` import scikit-learn's private helpers.
 """
 
 import warnings

@@ -265,12 +265,6 @@ class AdagradClassifierCV(ClassifierMixin, BaseAdagradCV):
         """
         return self._partial_fit(X, y, classes=classes, sample_weight=sample_weight)
 
-    def _n_outputs(self, y):
-        if y.ndim == 2:
-            return y.shape[1]
-        n_classes = len(np.unique(y))
-        return 1 if n_classes == 2 else n_classes
-
     @property
     def classes_(self) -> NDArray:
         return self._learnt("classes_")

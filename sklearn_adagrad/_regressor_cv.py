@@ -237,6 +237,3 @@ class AdagradRegressorCV(RegressorMixin, BaseAdagradCV):
             If the candidates don't fit into memory; the message has the number of bytes.
         """
         return self._partial_fit(X, y, sample_weight=sample_weight)
-
-    def _n_outputs(self, y):
-        return y.shape[1] if y.ndim == 2 else 1

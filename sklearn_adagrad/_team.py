@@ -19,8 +19,24 @@ class Team:
     @classmethod
     def of(cls, estimator, candidates):
         team = cls(**estimator.get_params(deep=False))
-        team._plain, team._candidates = estimator, candidates
+        team._plain, team.candidates = estimator, candidates
         return team
+
+    def parts(self, size):
+        """Teams of ``size`` of the candidates, which have not learnt yet."""
+        for first in range(0, len(self.candidates), size):
+            part = type(self).of(self._plain, self.candidates[first : first + size])
+            vars(part).update(self._learnt())
+            yield part
+
+    def go_on(self, estimator, candidates):
+        """Take over what has changed in ``estimator``; the candidates must be as they were."""
+        if candidates != self.candidates:
+            raise ValueError(
+                "The candidates cannot change during a stream: begin anew with a new estimator."
+            )
+        self.set_params(**estimator.get_params(deep=False))
+        self._plain = estimator
 
     def _rule(self, dtype):
         rule = stacked(self._rules(dtype))
@@ -28,15 +44,15 @@ class Team:
             return rule
         if not same_rule(rule, self._bound):
             raise ValueError(
-                "The candidates and the rule cannot change during a stream: begin anew with a new "
+                "The rule and its numbers cannot change during a stream: begin anew with a new "
                 "estimator."
             )
         return self._bound
 
     def _rules(self, dtype):
-        return [super(Team, self)._rule(dtype, **each) for each in self._candidates]
+        return [super(Team, self)._rule(dtype, **each) for each in self.candidates]
 
-    def learn(self, rows, n_features, peak, y, weights, train, max_iter):
+    def learn(self, rows, n_features, peak, y, weights, train, *, max_iter, at_once):
         """Learn the rows ``train`` in that order, ``max_iter`` times, from the beginning."""
         weights, n_rows = weights[train], len(weights)
         self._require_weight(weights, "sample_weight")
@@ -45,7 +61,7 @@ class Team:
         self._require_weight(weights, "class_weight")
         targets = self._targets(y[train], fitted)
         loss, bound = self._loss_for(fitted), self._rule(rows.values.dtype)
-        state = new_state(bound, n_features, rows.values.dtype, targets.n_outputs)
+        state = new_state(bound, n_features, rows.values.dtype, targets.n_outputs, at_once)
         every = np.zeros(n_rows)
         every[train] = weights
         problem = Problem(rows, targets.spread(train, n_rows), every, peak)
@@ -58,13 +74,23 @@ class Team:
     @property
     def progressive_losses(self):
         """Those of the candidates; infinite once a candidate has diverged."""
-        losses = self._state.losses[0].reshape(len(self._candidates), -1).sum(axis=1)
+        losses = self._state.losses[0].reshape(len(self.candidates), -1).sum(axis=1)
         with np.errstate(invalid="ignore"):
             return losses / self._state.totals["weight"][0]
 
+    def divergences(self):
+        """What went wrong with each candidate, or None."""
+        return [
+            None
+            if np.isfinite(loss)
+            else f"Training diverged with {candidate}: a score or a gradient is out of range for "
+            f"{self._dtype}. Lower lr, or scale the features."
+            for candidate, loss in zip(self.candidates, self.progressive_losses, strict=True)
+        ]
+
     def columns(self, n):
         """The heads of candidate ``n``."""
-        size = self._state.losses.shape[1] // len(self._candidates)
+        size = self._state.losses.shape[1] // len(self.candidates)
         return slice(n * size, (n + 1) * size)
 
     def state_of(self, n):
@@ -74,19 +100,19 @@ class Team:
 
     def member(self, n):
         """Candidate ``n`` as an estimator that predicts from the state of the team."""
-        member = self._member(**self._plain.get_params(deep=False) | self._candidates[n])
+        member = self._member(**self._plain.get_params(deep=False) | self.candidates[n])
         vars(member).update(self._learnt(), _team=self, _number=n, _known=None)
         return member
 
     def plain(self, n):
         """Candidate ``n`` as an estimator of its own."""
-        plain = clone(self._plain).set_params(**self._candidates[n])
+        plain = clone(self._plain).set_params(**self.candidates[n])
         state, bound = self.state_of(n)
         vars(plain).update(self._learnt(), _state=state, _bound=bound)
         return plain
 
     def _learnt(self):
-        own = {"_plain", "_candidates", "_state", "_bound", *self.get_params(deep=False)}
+        own = {"_plain", "candidates", "_state", "_bound", *self.get_params(deep=False)}
         return {name: value for name, value in vars(self).items() if name not in own}
 
 

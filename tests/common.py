@@ -132,11 +132,7 @@ def assert_refused(model, method, message, X, y=None, error=ValueError, **more):
 def weights_of(model):
     """Every weight and accumulator of ``model``, as one vector of numbers."""
     return np.concatenate(
-        [
-            part[name].ravel()
-            for part in model._state
-            for name in part.dtype.names or [...]
-        ]
+        [part[name].ravel() for part in model._state for name in part.dtype.names or [...]]
     ).astype(float)
 
 

@@ -22,7 +22,7 @@ from problems import learn
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils import compute_sample_weight
-from stacks import ALPHAS, N_FEATURES, every_case, model_of, rule_problems
+from stacks import ALPHAS, N_FEATURES, every_case, rule_problems
 from test_storage import FORMS
 
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor
@@ -238,7 +238,8 @@ def test_scores_do_not_depend_on_the_other_rows(kind):
     problem = problem_of(kind, 5, n_rows=100)
     model, X = learn(problem), problem["X"]
     whole = model._scores(X)
-    np.testing.assert_array_equal(np.vstack([model._scores(X[i : i + 1]) for i in range(100)]), whole)
+    one_by_one = [model._scores(X[i : i + 1]) for i in range(100)]
+    np.testing.assert_array_equal(np.vstack(one_by_one), whole)
     np.testing.assert_array_equal(model._scores(FORMS["unsorted duplicates"](X)), whole)
     np.testing.assert_allclose(whole, X @ model.coef_.T + model.intercept_, rtol=0, atol=1e-13)
 
