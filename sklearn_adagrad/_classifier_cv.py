@@ -5,7 +5,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 
 from ._base import _fit_context
@@ -19,7 +18,7 @@ def _has_probabilities(self):
     return hasattr(self.estimator, "predict_proba")
 
 
-class AdagradClassifierCV(ClassifierMixin, BaseAdagradCV):
+class AdagradClassifierCV(BaseAdagradCV):
     """AdagradClassifier that finds its learning rate, all candidates in one pass over the rows.
 
     Every combination of the lists is a candidate. ``fit`` compares them by cross-validation, as
@@ -82,25 +81,28 @@ class AdagradClassifierCV(ClassifierMixin, BaseAdagradCV):
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
     best_estimator_ : AdagradClassifier
-        The best candidate, fitted on all rows and ready for ``partial_fit``. After
-        ``partial_fit``, a copy of the best so far. Not if ``refit=False``.
+        The best candidate, fitted on all rows and ready for ``partial_fit``. In a stream, a new
+        copy of the best so far. Not if ``refit=False``.
     best_params_ : dict
         What the best candidate has in place of the lists.
     best_index_ : int
         Its position among the candidates.
     best_score_ : float
-        Its mean score over the folds; after ``partial_fit``, its progressive loss, negative.
+        Its mean score over the folds; in a stream, minus its progressive loss.
     cv_results_ : dict of arrays
         As of GridSearchCV: for each candidate its "params", "mean_test_score",
         "std_test_score", "rank_test_score" and the score of each fold. The time of a pass is
-        divided evenly among its candidates. After ``partial_fit``, "mean_test_score" is the
-        progressive loss, negative, and there are no folds.
+        divided evenly among its candidates. In a stream there are no folds: it has
+        "progressive_loss", the mean loss of all rows so far, each just before it was learnt, and
+        "mean_test_score", the same with its sign changed.
     scorer_ : callable or dict
         What scores.
     multimetric_ : bool
         Whether there are several scores.
     n_splits_ : int
         Number of folds of the last ``fit``.
+    n_iter_ : int
+        Number of epochs of the last ``fit``.
     refit_time_ : float
         Seconds that training the best candidate on all rows took.
     n_features_in_ : int
@@ -197,7 +199,13 @@ class AdagradClassifierCV(ClassifierMixin, BaseAdagradCV):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: MatrixLike, y: ArrayLike, **params: Any) -> Self:
+    def fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | float | None = None,
+        **params: Any,
+    ) -> Self:
         """Find the best candidate by cross-validation, and train it on all rows.
 
         Parameters
@@ -206,9 +214,11 @@ class AdagradClassifierCV(ClassifierMixin, BaseAdagradCV):
             The rows. Finite; float32 and float64 are kept, the rest becomes float64.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             The labels; or a column of 0 and 1 for each label.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Multiplies the loss of each row, and is passed to scorers that take it. Finite, not
+            negative. None is a weight of 1.
         **params : dict of str -> object
-            ``sample_weight``, which multiplies the loss of each row and is passed to scorers that
-            take it; ``groups`` for the splitter.
+            ``groups`` for the splitter, and what scikit-learn's metadata routing takes.
 
         Returns
         -------
@@ -223,6 +233,8 @@ class AdagradClassifierCV(ClassifierMixin, BaseAdagradCV):
             If the candidates don't fit into memory; the message has the number of bytes. Nothing
             was taken yet.
         """
+        if sample_weight is not None:
+            params["sample_weight"] = sample_weight
         return self._fit(X, y, params)
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -233,7 +245,7 @@ class AdagradClassifierCV(ClassifierMixin, BaseAdagradCV):
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | float | None = None,
     ) -> Self:
-        """Learn rows once with every candidate, in the order given.
+        """Learn rows once with every candidate, in the order given; after ``fit``, with the best.
 
         Parameters
         ----------
@@ -255,8 +267,8 @@ class AdagradClassifierCV(ClassifierMixin, BaseAdagradCV):
         Raises
         ------
         ValueError
-            If the input or a parameter is not valid, if the candidates are no longer those of the
-            first call, or after ``fit``.
+            If the input or a parameter is not valid, or if the candidates are no longer those of
+            the first call.
         FloatingPointError
             If every candidate has diverged. One that diverges alone learns nothing more, and its
             loss is infinite.

@@ -15,15 +15,14 @@ class Folds:
     """Learns and scores the candidates of ``team``, in folds of the rows ``X``.
 
     ``scorer`` and ``score_params`` are what scikit-learn makes of ``scoring``. ``per_pass``
-    candidates are learnt together, ``at_once`` folds at the same time.
+    candidates are learnt together.
     """
 
     def __init__(
-        self, team, X, y, sample_weight, *, max_iter, per_pass, at_once, scorer, score_params,
-        error_score,
+        self, team, X, y, sample_weight, *, max_iter, per_pass, scorer, score_params, error_score
     ):  # fmt: skip
         self._team, self._X, self._y = team, X, y
-        self._max_iter, self._per_pass, self._at_once = max_iter, per_pass, at_once
+        self._max_iter, self._per_pass = max_iter, per_pass
         self._scorer, self._score_params = scorer, score_params
         self._error_score = error_score
         self._rows, self._n_features, self._peak = check_rows(team, X, reset=True)
@@ -31,16 +30,22 @@ class Folds:
         self._targets = check_target(team, y, n_rows)
         self._weights = check_weights(sample_weight, n_rows)
 
-    def evaluate(self, train, test):
-        """A result for every candidate, as scikit-learn's ``_fit_and_score`` has it."""
+    def evaluate(self, train, test, at_once):
+        """A result for every candidate, as scikit-learn's ``_fit_and_score`` has it.
+
+        ``at_once`` folds are evaluated at the same time.
+        """
         X, y = _safe_split(self._team, self._X, self._y, test, train)
         given = _check_method_params(self._X, params=self._score_params, indices=test)
         parts = self._team.parts(self._per_pass)
-        return [result for team in parts for result in self._results(team, train, X, y, given)]
+        train = np.arange(len(self._weights))[train]  # indices of any kind, masks too
+        return [
+            result for team in parts for result in self._results(team, train, at_once, X, y, given)
+        ]
 
-    def _results(self, team, train, X, y, given):
+    def _results(self, team, train, at_once, X, y, given):
         began = time.perf_counter()
-        errors = self._errors(team, np.asarray(train))
+        errors = self._errors(team, train, at_once)
         learnt = time.perf_counter()
         scores = None if all(errors) else team._scores(X)
         shared = {
@@ -58,12 +63,12 @@ class Folds:
             score_time = shared["score_time"] + time.perf_counter() - began
             yield shared | {"fit_error": error, "test_scores": result, "score_time": score_time}
 
-    def _errors(self, team, train):
+    def _errors(self, team, train, at_once):
         """Let the team learn; what went wrong with each candidate, or None."""
         try:
             team.learn(
                 self._rows, self._n_features, self._peak, self._targets, self._weights, train,
-                max_iter=self._max_iter, at_once=self._at_once,
+                max_iter=self._max_iter, at_once=at_once,
             )  # fmt: skip
             errors = team.divergences()
         except MemoryError:

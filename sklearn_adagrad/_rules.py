@@ -139,6 +139,7 @@ def stacked(bounds):
     rule = (penalised or bounds)[0].rule
     fields = zip(*(each.settings for each in bounds), strict=True)
     settings = Settings(*(np.array([field]) for field in fields))
+    settings = settings._replace(lr_decay=bounds[0].settings.lr_decay)
     if penalised:  # such rules need a ratio: without l2, let there be too little to matter
         l2 = np.where(settings.l2 > 0, settings.l2, settings.l1 * _TOO_LITTLE)
         ratio = np.divide(settings.l1, l2, out=np.zeros_like(l2), where=l2 > 0)
@@ -167,7 +168,7 @@ def same_rule(a, b):
 
 def unstacked(bound, n):
     """The rule of candidate ``n`` as ``stacked`` has it."""
-    settings = Settings(*(float(field[0, n]) for field in bound.settings))
+    settings = Settings(*(field[0, n] if np.ndim(field) else field for field in bound.settings))
     start = {
         name: float(value[0, n]) if np.ndim(value) == 2 else value
         for name, value in bound.start.items()

@@ -3,13 +3,14 @@
 import time
 from abc import ABC
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from joblib import effective_n_jobs
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
-from sklearn.base import is_classifier
+from sklearn import get_config
+from sklearn.base import clone, is_classifier
 from sklearn.model_selection import ParameterGrid, check_cv
 from sklearn.model_selection._search import BaseSearchCV, _yield_masked_array_for_each_param
 from sklearn.model_selection._validation import (
@@ -26,7 +27,7 @@ from ._parameters import SEARCHED
 from ._types import MatrixLike
 
 _FITTED = (
-    "n_splits_", "multimetric_", "scorer_", "cv_results_", "best_index_", "best_params_",
+    "n_splits_", "n_iter_", "multimetric_", "scorer_", "cv_results_", "best_index_", "best_params_",
     "best_score_", "refit_time_", "_best", "_team",
 )  # fmt: skip
 
@@ -34,8 +35,7 @@ _FITTED = (
 class BaseAdagradCV(BaseSearchCV, ABC):
     """What the searches of both estimators share.
 
-    After folds it has ``_best``, the best candidate; in a stream ``_team``, all of them, and
-    ``_best`` once someone asked for it.
+    After folds it has ``_best``, the best candidate; in a stream ``_team``, all of them.
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -62,7 +62,11 @@ class BaseAdagradCV(BaseSearchCV, ABC):
         """What is searched over, without the parameters that are."""
         shared = {name: getattr(self, name) for name in self._fixed}
         shared |= {name: getattr(self, name) for name in SEARCHED if not self._is_list(name)}
-        return self._plain(**shared, shuffle=False, tol=None)
+        plain = self._plain(**shared, shuffle=False, tol=None)
+        if get_config()["enable_metadata_routing"]:
+            wanted = self._get_metadata_request().fit.requests["sample_weight"]
+            plain.set_fit_request(sample_weight=wanted)
+        return plain
 
     def _is_list(self, name):
         return np.ndim(getattr(self, name)) == 1
@@ -94,24 +98,23 @@ class BaseAdagradCV(BaseSearchCV, ABC):
         told = {"estimator": self, "X": X, "y": y, "metadata": params}
         context = self._init_callback_context(max_subtasks=1 + (self.refit is not False))
         context.call_on_fit_task_begin(**told)
-        cv = check_cv(self.cv, y, classifier=is_classifier(estimator))
-        splits = list(cv.split(X, y, **routed.splitter.split))
-        if not splits:
-            raise ValueError(f"cv={self.cv!r} gives no split into training and test rows.")
-        at_once = min(effective_n_jobs(self.n_jobs), len(splits))
         folds = Folds(
             self._team_of.of(estimator, candidates), X, y,
             routed.estimator.fit.get("sample_weight"),
             max_iter=self.max_iter, per_pass=self.candidates_per_pass or len(candidates),
-            at_once=at_once, scorer=scorer, score_params=routed.scorer.score,
-            error_score=self.error_score,
+            scorer=scorer, score_params=routed.scorer.score, error_score=self.error_score,
         )  # fmt: skip
-        results = self._evaluate(folds, splits, at_once, context, told)
+        cv = check_cv(self.cv, y, classifier=is_classifier(estimator))
+        splits = list(cv.split(X, y, **routed.splitter.split))
+        if not splits:
+            raise ValueError(f"cv={self.cv!r} gives no split into training and test rows.")
+        results = self._evaluate(folds, splits, context, told)
         _warn_or_raise_about_fit_failures(results, self.error_score)
         if callable(self.scoring):
             _insert_error_scores(results, self.error_score)
         fitted = {
             "n_splits_": len(splits),
+            "n_iter_": self.max_iter,
             "multimetric_": isinstance(results[0]["test_scores"], dict),
             "scorer_": getattr(scorer, "_scorers", scorer),
             "cv_results_": self._format_results(candidates, len(splits), results),
@@ -123,7 +126,7 @@ class BaseAdagradCV(BaseSearchCV, ABC):
             fitted |= self._best_of(fitted["cv_results_"], metric)
         if self.refit:
             task = context.subcontext(task_name="refit")
-            best = estimator.set_params(**fitted["best_params_"])
+            best = clone(estimator).set_params(**fitted["best_params_"])
             with task.propagate_callback_context(best):
                 task.call_on_fit_task_begin(**told)
                 began = time.perf_counter()
@@ -134,8 +137,9 @@ class BaseAdagradCV(BaseSearchCV, ABC):
         context.call_on_fit_task_end(**told)
         return self
 
-    def _evaluate(self, folds, splits, at_once, context, told):
+    def _evaluate(self, folds, splits, context, told):
         """The results of all folds: those of the first candidate, then those of the second, ..."""
+        at_once = min(effective_n_jobs(self.n_jobs), len(splits))
         context = context.subcontext(
             task_name="folds", max_subtasks=len(splits), sequential_subtasks=False
         ).call_on_fit_task_begin(**told)
@@ -143,7 +147,7 @@ class BaseAdagradCV(BaseSearchCV, ABC):
         def evaluate(n, train, test):
             task = context.subcontext(task_name="fold", task_id=n).call_on_fit_task_begin(**told)
             began = time.perf_counter()
-            results = folds.evaluate(train, test)
+            results = folds.evaluate(train, test, at_once)
             if self.verbose:
                 seconds = time.perf_counter() - began
                 print(f"Fold {n + 1} of {len(splits)}: {seconds:.1f} s", flush=True)
@@ -173,13 +177,12 @@ class BaseAdagradCV(BaseSearchCV, ABC):
 
     def _partial_fit(self, X, y, **given):
         candidates, estimator = self._candidates(), self.estimator
+        scorer = self._get_scorers()[0]
         team = vars(self).get("_team")
         if team is None:
             if self.__sklearn_is_fitted__():
-                raise ValueError(
-                    f"This {type(self).__name__} was fitted with folds. Go on with "
-                    "best_estimator_.partial_fit, or begin a stream with a new one."
-                )
+                self.best_estimator_.partial_fit(X, y, **given)
+                return self
             team = self._team_of.of(estimator, candidates)
         team.go_on(estimator, candidates)
         team.partial_fit(X, y, **given)
@@ -189,14 +192,15 @@ class BaseAdagradCV(BaseSearchCV, ABC):
         self._remember(
             {
                 "_team": team,
-                "scorer_": self._get_scorers()[0],
-                "multimetric_": False,
+                "scorer_": getattr(scorer, "_scorers", scorer),
+                "multimetric_": hasattr(scorer, "_scorers"),
                 "best_index_": index,
                 "best_params_": candidates[index],
                 "best_score_": -float(losses[index]),
                 "cv_results_": {
                     **dict(_yield_masked_array_for_each_param(candidates)),
                     "params": candidates,
+                    "progressive_loss": losses,
                     "mean_test_score": -losses,
                     "rank_test_score": rankdata(ranked, method="min").astype(np.int32),
                 },
@@ -217,14 +221,37 @@ class BaseAdagradCV(BaseSearchCV, ABC):
     @property
     def best_estimator_(self):
         """The best candidate; in a stream, a copy of the best so far."""
-        if "_best" not in vars(self):
-            if "_team" not in vars(self):
-                raise AttributeError(
-                    f"This {type(self).__name__} has no best_estimator_: call fit with refit=True, "
-                    "or partial_fit."
-                )
-            self._best = self._team.plain(self.best_index_)
-        return self._best
+        if "_team" in vars(self):
+            return self._team.plain(self.best_index_)
+        if "_best" in vars(self):
+            return self._best
+        raise AttributeError(
+            f"This {type(self).__name__} has no best_estimator_: call fit with refit=True, or "
+            "partial_fit."
+        )
+
+    def score(self, X: MatrixLike, y: ArrayLike | None = None, **params: Any) -> float:
+        """The score of the best candidate, by ``scoring``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            What is right.
+        **params : dict of str -> object
+            What scikit-learn's metadata routing takes.
+
+        Returns
+        -------
+        score : float
+            As of GridSearchCV; with several scores, that which ``refit`` names.
+        """
+        if "_team" not in vars(self):
+            return super().score(X, y, **params)
+        scorer = self.scorer_[self.refit] if self.multimetric_ else self.scorer_
+        score = scorer(self._predictor(), X, y, **params)
+        return score[self.refit] if isinstance(score, dict) else score
 
     def _predictor(self):
         """The best candidate, without copying its weights."""

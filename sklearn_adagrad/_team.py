@@ -18,9 +18,14 @@ class Team:
 
     @classmethod
     def of(cls, estimator, candidates):
-        team = cls(**estimator.get_params(deep=False))
-        team._plain, team.candidates = estimator, candidates
+        team = cls()
+        team._take(estimator, candidates)
         return team
+
+    def _take(self, estimator, candidates):
+        only = candidates[0] if len(candidates) == 1 else {}
+        self.set_params(**estimator.get_params(deep=False) | only)
+        self._plain, self.candidates = estimator, candidates
 
     def parts(self, size):
         """Teams of ``size`` of the candidates, which have not learnt yet."""
@@ -35,8 +40,7 @@ class Team:
             raise ValueError(
                 "The candidates cannot change during a stream: begin anew with a new estimator."
             )
-        self.set_params(**estimator.get_params(deep=False))
-        self._plain = estimator
+        self._take(estimator, candidates)
 
     def _rule(self, dtype):
         rule = stacked(self._rules(dtype))
@@ -119,6 +123,8 @@ class Team:
 class Member:
     """A candidate whose weights are copied only if someone asks for them."""
 
+    _known = None
+
     def knows(self, X, scores):
         """Let ``scores`` be those of ``X``, this very object."""
         self._known = (X, scores)
@@ -127,18 +133,21 @@ class Member:
     def __sklearn_is_fitted__(self):
         return True
 
+    def __sklearn_clone__(self):
+        return clone(self._team._plain).set_params(**self._team.candidates[self._number])
+
     def _scores(self, X):
+        if "_state" in vars(self):
+            return super()._scores(X)
         if self._known is not None and X is self._known[0]:
-            return self._known[1]
+            return self._known[1].copy()
         return self._team._scores(X)[:, self._team.columns(self._number)]
 
-    @property
-    def _state(self):
-        return self._team.state_of(self._number)[0]
-
-    @property
-    def _bound(self):
-        return self._team.state_of(self._number)[1]
+    def __getattr__(self, name):
+        if name not in ("_state", "_bound"):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.")
+        vars(self)["_state"], vars(self)["_bound"] = self._team.state_of(self._number)
+        return vars(self)[name]
 
 
 class ClassifierMember(Member, AdagradClassifier):

@@ -135,6 +135,8 @@ class SearchDisplay:
             raise ValueError(f"metric={metric!r} is no score of this search: give one of {known}.")
         scoring = getattr(search, "scoring", None)
         name = scoring if metric == "score" and isinstance(scoring, str) else metric
+        if metric == "score" and "progressive_loss" in results:
+            name = "negative progressive loss"
         name = name.replace("neg_", "negative ").replace("_", " ")
         display = cls(
             params=results["params"],

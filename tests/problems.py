@@ -20,7 +20,7 @@ def problems(draw, losses=tuple(LOSSES)):
     n_rows, n_features = draw(st.integers(3, 40)), draw(st.integers(1, 70))
     n_outputs = draw(st.sampled_from([1, *MANY]))
     is_matrix = n_outputs > 1 and (estimator is not AdagradClassifier or draw(st.booleans()))
-    n_classes = max(2, min(n_rows, n_outputs))
+    n_classes = max(2, min(n_rows // 3, n_outputs))  # more would look like numbers
     X = random_rows(rng, n_rows, n_features, draw(st.sampled_from([0.05, 0.3, 1.0])))
     X = X.astype(draw(st.sampled_from([np.float64, np.float32])))
     if is_matrix:

@@ -138,7 +138,6 @@ FORMS = {
     "objects": lambda y: y.astype(object),
     "column by column": np.asfortranarray,
     "every other row of more": lambda y: np.repeat(y, 2, axis=0)[::2],
-    "matrix": np.asmatrix,
     "csr_array": sparse.csr_array,
     "csc_matrix": sparse.csc_matrix,
     "coo_array": sparse.coo_array,

@@ -83,7 +83,12 @@ def _by_head(settings, state):
     if not any(map(np.ndim, settings)):
         return settings
     kind, n_heads = state.cells.dtype[0].base, state.losses.shape[1]
-    return Settings(*(read_only(several.by_head(each, n_heads)[0], kind) for each in settings))
+    return Settings(
+        *(
+            read_only(several.by_head(each, n_heads)[0], kind) if np.ndim(each) else float(each)
+            for each in settings
+        )
+    )
 
 
 def _room(state):

@@ -85,7 +85,7 @@ def settings_of(settings, h, size):
     """The hyper-parameters of the heads from ``h`` on: numbers that all share, or lanes."""
     if np.ndim(settings.lr) == 0:
         return settings
-    return Settings(*(field[h : h + size] for field in settings))
+    return Settings(*(field[h : h + size] if np.ndim(field) else field for field in settings))
 
 
 @overload(settings_of, prefer_literal=True)
@@ -96,7 +96,7 @@ def _choose_settings_of(settings, h, size):
             return Settings(
                 load_lanes(settings.lr, h, size),
                 load_lanes(settings.eps, h, size),
-                load_lanes(settings.lr_decay, h, size),
+                settings.lr_decay,
                 load_lanes(settings.initial_accumulator_value, h, size),
                 load_lanes(settings.l1, h, size),
                 load_lanes(settings.l2, h, size),

@@ -95,8 +95,10 @@ class DecayingPenalised(NamedTuple):
         stop = c + max(near, t)
         rows = where(first < near, 0.0 * rows + max(0, t - near), rows)
         if finite(now.ratio):
-            return 0.0 - expm1(0.0 - total - _log_gammas(u, start, stop, rows))
-        return total + u * _digammas(start, stop, rows)
+            lost = 0.0 - expm1(0.0 - total - _log_gammas(u, start, stop, rows))
+        else:
+            lost = total + u * _digammas(start, stop, rows)
+        return where(lost > 0.0, lost, 0.0 * lost)  # no rows: rounding may be below
 
 
 @generic
