@@ -95,7 +95,7 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
                 self._check_outputs(problem.targets)
                 state = copy_state(adapted_state(self._state, self._bound, bound))
             else:
-                state = new_state(bound, n_features, dtype, problem.targets.n_outputs)
+                state = self._new_state(bound, n_features, dtype, problem.targets.n_outputs)
             watch = Watch(self, X, y, sample_weight, fitted | {"_bound": bound})
             outcome = self._train(problem, order, validation, loss, bound, state, watch)
         fitted |= {
@@ -120,6 +120,9 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
                 stacklevel=4,
             )
         return self
+
+    def _new_state(self, bound, n_features, dtype, n_outputs):
+        return new_state(bound, n_features, dtype, n_outputs)
 
     def _check_width(self, n_features):
         """``n_features_in_`` runs ahead of the state while the estimator is being refitted."""
@@ -202,7 +205,7 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
             problem = Problem(rows, self._targets(y, fitted), learnt_weights, peak)
             loss, bound = self._loss_for(fitted), self._rule(dtype)
             if first:
-                state = new_state(bound, n_features, dtype, problem.targets.n_outputs)
+                state = self._new_state(bound, n_features, dtype, problem.targets.n_outputs)
             else:
                 self._check_width(n_features)
                 self._check_outputs(problem.targets)

@@ -345,6 +345,8 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
     def _begin_fit(self, y, weights, warm):
         if y.ndim == 2:
             return self._begin_labels(y.shape[1], warm)
+        if warm and self._is_multilabel:
+            raise ValueError("y has one class for each row, but the model was trained with labels.")
         try:
             check_classification_targets(y)
             classes = np.unique(y)

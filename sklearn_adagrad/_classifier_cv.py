@@ -233,9 +233,7 @@ class AdagradClassifierCV(BaseAdagradCV):
             If the candidates don't fit into memory; the message has the number of bytes. Nothing
             was taken yet.
         """
-        if sample_weight is not None:
-            params["sample_weight"] = sample_weight
-        return self._fit(X, y, params)
+        return self._fit(X, y, sample_weight, params)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(

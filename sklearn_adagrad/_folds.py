@@ -6,7 +6,7 @@ from traceback import format_exc
 import numpy as np
 from sklearn.model_selection._validation import _score
 from sklearn.utils.metaestimators import _safe_split
-from sklearn.utils.validation import _check_method_params
+from sklearn.utils.validation import _check_method_params, _num_samples
 
 from ._validation import check_rows, check_target, check_weights
 
@@ -30,26 +30,33 @@ class Folds:
         self._targets = check_target(team, y, n_rows)
         self._weights = check_weights(sample_weight, n_rows)
 
-    def evaluate(self, train, test, at_once):
-        """A result for every candidate, as scikit-learn's ``_fit_and_score`` has it.
+    def check_memory(self, at_once, n_test):
+        """MemoryError if ``at_once`` folds, with up to ``n_test`` rows to score, would not fit."""
+        fitted = self._team._begin_fit(self._targets, self._weights, False)
+        self._team.check_memory(
+            self._n_features,
+            self._rows.values.dtype,
+            self._team._targets(self._targets, fitted).n_outputs,
+            per_pass=self._per_pass,
+            at_once=at_once,
+            n_test=n_test,
+        )
 
-        ``at_once`` folds are evaluated at the same time.
-        """
+    def evaluate(self, train, test):
+        """A result for every candidate, as scikit-learn's ``_fit_and_score`` has it."""
         X, y = _safe_split(self._team, self._X, self._y, test, train)
         given = _check_method_params(self._X, params=self._score_params, indices=test)
         parts = self._team.parts(self._per_pass)
         train = np.arange(len(self._weights))[train]  # indices of any kind, masks too
-        return [
-            result for team in parts for result in self._results(team, train, at_once, X, y, given)
-        ]
+        return [result for team in parts for result in self._results(team, train, X, y, given)]
 
-    def _results(self, team, train, at_once, X, y, given):
+    def _results(self, team, train, X, y, given):
         began = time.perf_counter()
-        errors = self._errors(team, train, at_once)
+        errors = self._errors(team, train)
         learnt = time.perf_counter()
         scores = None if all(errors) else team._scores(X)
         shared = {
-            "n_test_samples": len(y),
+            "n_test_samples": _num_samples(X),
             "fit_time": (learnt - began) / len(errors),
             "score_time": (time.perf_counter() - learnt) / len(errors),
         }
@@ -63,17 +70,15 @@ class Folds:
             score_time = shared["score_time"] + time.perf_counter() - began
             yield shared | {"fit_error": error, "test_scores": result, "score_time": score_time}
 
-    def _errors(self, team, train, at_once):
+    def _errors(self, team, train):
         """Let the team learn; what went wrong with each candidate, or None."""
         try:
             team.learn(
                 self._rows, self._n_features, self._peak, self._targets, self._weights, train,
-                max_iter=self._max_iter, at_once=at_once,
+                max_iter=self._max_iter,
             )  # fmt: skip
             errors = team.divergences()
-        except MemoryError:
-            raise
-        except Exception:
+        except (FloatingPointError, TypeError, ValueError):
             if self._error_score == "raise":
                 raise
             return [format_exc()] * len(team.candidates)

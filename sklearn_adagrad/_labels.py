@@ -80,13 +80,13 @@ def balanced_in_passing(codes, weights, counts, total):
     ``counts`` are the weights of the classes before the first row, ``total`` that of all. The
     sums run on from row to row, so that it makes no difference where a stream is cut.
     """
-    by_class = np.stack(
-        [
-            np.cumsum(np.append(count, np.where(codes == code, weights, 0.0)))
-            for code, count in enumerate(counts)
-        ]
-    )
+    counts, own = counts.copy(), np.empty(len(codes))
+    by_class = np.argsort(codes, kind="stable")
+    ends = np.searchsorted(codes[by_class], np.arange(len(counts) + 1))
+    for code in np.unique(codes):
+        rows = by_class[ends[code] : ends[code + 1]]
+        own[rows] = np.cumsum(np.append(counts[code], weights[rows]))[1:]
+        counts[code] = own[rows[-1]]
     everyone = np.cumsum(np.append(total, weights))
-    own = by_class[codes, np.arange(1, len(codes) + 1)]
     factors = np.divide(everyone[1:], len(counts) * own, out=np.zeros_like(own), where=own > 0)
-    return factors, by_class[:, -1], everyone[-1]
+    return factors, counts, everyone[-1]

@@ -23,7 +23,11 @@ def available_memory():
         group = Path("/sys/fs/cgroup")
         limit = (group / "memory.max").read_text().strip()
         if limit != "max":
-            found.append(int(limit) - int((group / "memory.current").read_text()))
+            taken = int((group / "memory.current").read_text())
+            for line in (group / "memory.stat").read_text().splitlines():
+                if line.startswith("inactive_file "):  # files that were read, and can be dropped
+                    taken -= int(line.split()[1])
+            found.append(int(limit) - taken)
     except (OSError, ValueError):  # another system, or no such group
         pass
     if not found:

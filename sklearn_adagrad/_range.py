@@ -27,8 +27,12 @@ def check_fits(name, value, dtype):
 
 
 def least_eps(dtype):
-    """Too small to change any step, but it makes 0 / 0 a step of 0."""
-    return float(np.finfo(dtype).smallest_subnormal) ** 0.45
+    """Too small to change any step, but it makes 0 / 0 a step of 0.
+
+    It is not below the root of the smallest square of a gradient that is not taken for zero.
+    """
+    info = np.finfo(dtype)
+    return max(float(info.smallest_subnormal) ** 0.45, 1.1 * float(info.tiny) ** 0.5)
 
 
 def largest_gradient(dtype, lr):

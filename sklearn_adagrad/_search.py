@@ -2,6 +2,7 @@
 
 import time
 from abc import ABC
+from copy import copy
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -20,7 +21,7 @@ from sklearn.model_selection._validation import (
 from sklearn.utils import indexable
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _check_method_params, check_is_fitted
+from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
 
 from ._folds import Folds
 from ._parameters import SEARCHED
@@ -65,7 +66,7 @@ class BaseAdagradCV(BaseSearchCV, ABC):
         plain = self._plain(**shared, shuffle=False, tol=None)
         if get_config()["enable_metadata_routing"]:
             wanted = self._get_metadata_request().fit.requests["sample_weight"]
-            plain.set_fit_request(sample_weight=wanted)
+            plain.set_fit_request(sample_weight=wanted).set_score_request(sample_weight=wanted)
         return plain
 
     def _is_list(self, name):
@@ -86,10 +87,14 @@ class BaseAdagradCV(BaseSearchCV, ABC):
 
     # --- folds ----------------------------------------------------------------------------
 
-    def _fit(self, X, y, params):
+    def _fit(self, X, y, sample_weight, params):
         estimator, candidates = self.estimator, self._candidates()
         scorer, metric = self._get_scorers()
         X, y = indexable(X, y)
+        if sample_weight is not None:
+            if isinstance(sample_weight, Real):
+                sample_weight = np.full(_num_samples(X), sample_weight)
+            params["sample_weight"] = sample_weight
         params = _check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
         unknown = set(routed.estimator.fit) - {"sample_weight"}
@@ -133,13 +138,14 @@ class BaseAdagradCV(BaseSearchCV, ABC):
                 fitted["_best"] = best.fit(X, y, **routed.estimator.fit)
                 fitted["refit_time_"] = time.perf_counter() - began
             task.call_on_fit_task_end(**told)
-        self._remember(fitted)
         context.call_on_fit_task_end(**told)
+        self._remember(fitted)
         return self
 
     def _evaluate(self, folds, splits, context, told):
         """The results of all folds: those of the first candidate, then those of the second, ..."""
         at_once = min(effective_n_jobs(self.n_jobs), len(splits))
+        folds.check_memory(at_once, max(_num_samples(test) for _, test in splits))
         context = context.subcontext(
             task_name="folds", max_subtasks=len(splits), sequential_subtasks=False
         ).call_on_fit_task_begin(**told)
@@ -147,10 +153,10 @@ class BaseAdagradCV(BaseSearchCV, ABC):
         def evaluate(n, train, test):
             task = context.subcontext(task_name="fold", task_id=n).call_on_fit_task_begin(**told)
             began = time.perf_counter()
-            results = folds.evaluate(train, test, at_once)
+            results = folds.evaluate(train, test)
             if self.verbose:
                 seconds = time.perf_counter() - began
-                print(f"Fold {n + 1} of {len(splits)}: {seconds:.1f} s", flush=True)
+                print(f"Fold {n + 1} of {len(splits)}: {seconds:.1f} s\n", end="", flush=True)
             task.call_on_fit_task_end(**told)
             return results
 
@@ -184,6 +190,7 @@ class BaseAdagradCV(BaseSearchCV, ABC):
                 self.best_estimator_.partial_fit(X, y, **given)
                 return self
             team = self._team_of.of(estimator, candidates)
+        team = copy(team)  # which an error leaves as it was
         team.go_on(estimator, candidates)
         team.partial_fit(X, y, **given)
         losses = team.progressive_losses
@@ -208,8 +215,8 @@ class BaseAdagradCV(BaseSearchCV, ABC):
         )
         if np.isinf(losses).all():
             raise FloatingPointError(
-                f"Training diverged with every candidate: {candidates}. Search smaller values of "
-                "lr, or scale the features."
+                f"Training diverged with all candidates, {candidates[0]} among them. Search "
+                "smaller values of lr, or scale the features."
             )
         return self
 

@@ -7,7 +7,6 @@ fill up whole vectors, so there may be more numbers than heads.
 import numpy as np
 
 from ._adaptation import adapted, must_adapt, read, spread
-from ._memory import check_memory
 from ._rules import unstacked
 from .kernels.heads import by_head, padded
 from .kernels.learn import State
@@ -27,30 +26,15 @@ _PER_FEATURE = {
 _LINE = 64  # bytes in a cache line
 
 
-def new_state(bound, n_features, dtype, n_outputs, at_once=1):
-    """The state of a model that has seen nothing.
-
-    If it is of several candidates, their number can be lowered, so too little memory for
-    ``at_once`` of such states is an error beforehand.
-    """
+def new_state(bound, n_features, dtype, n_outputs):
+    """The state of a model that has seen nothing."""
     n_heads = n_outputs * bound.n_candidates
     for name, value in bound.start.items():
         if np.ndim(value) == 1 and len(value) != n_features:
             raise ValueError(
                 f"{_PER_FEATURE[name]} has {len(value)} entries, but X has {n_features} features."
             )
-    shape = () if n_heads == 1 else (padded(n_heads),)
-    record = np.dtype(
-        [(name, TIME_OF[dtype] if name == "since" else dtype, shape) for name in bound.start],
-        align=True,
-    )
-    if bound.n_candidates > 1:
-        check_memory(
-            at_once * n_features * record.itemsize,
-            f"{at_once} x {bound.n_candidates} candidates with {n_outputs} outputs",
-            "Set candidates_per_pass or n_jobs to less, search fewer candidates, or hash the "
-            "features to fewer columns.",
-        )
+    record = record_dtype(bound, dtype, n_heads)
     try:
         cells, intercept = (_aligned(size, record) for size in (n_features, 1))
     except (MemoryError, ValueError) as error:  # numpy's word for more than can be addressed
@@ -64,6 +48,15 @@ def new_state(bound, n_features, dtype, n_outputs, at_once=1):
             cells[name] = spread(value, cells[name])
         intercept[name] = 1.0 if name in _PER_FEATURE else value
     return State(cells, intercept, np.zeros(1, _TOTALS), np.zeros((2, n_heads)))
+
+
+def record_dtype(bound, dtype, n_heads):
+    """The dtype of the record of a feature."""
+    shape = () if n_heads == 1 else (padded(n_heads),)
+    return np.dtype(
+        [(name, TIME_OF[dtype] if name == "since" else dtype, shape) for name in bound.start],
+        align=True,
+    )
 
 
 def candidate_state(state, stacked, n, bound):

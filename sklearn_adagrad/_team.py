@@ -4,9 +4,10 @@ import numpy as np
 from sklearn.base import clone
 
 from ._classifier import AdagradClassifier
+from ._memory import check_memory
 from ._regressor import AdagradRegressor
 from ._rules import same_rule, stacked
-from ._state import candidate_state, new_state
+from ._state import candidate_state, new_state, record_dtype
 from ._training import Problem
 
 
@@ -54,9 +55,31 @@ class Team:
         return self._bound
 
     def _rules(self, dtype):
-        return [super(Team, self)._rule(dtype, **each) for each in self.candidates]
+        return [self._rule_of(each, dtype) for each in self.candidates]
 
-    def learn(self, rows, n_features, peak, y, weights, train, *, max_iter, at_once):
+    def _rule_of(self, candidate, dtype):
+        try:
+            return super()._rule(dtype, **candidate)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"With the candidate {candidate}: {error}") from error
+
+    def check_memory(self, n_features, dtype, n_outputs, *, per_pass, at_once=1, n_test=0):
+        """MemoryError if so many states, and the scores of ``n_test`` rows, would not fit."""
+        per_pass = min(per_pass, len(self.candidates))
+        n_heads = per_pass * n_outputs
+        state = n_features * record_dtype(self._rule(dtype), dtype, n_heads).itemsize
+        check_memory(
+            at_once * (state + 8 * n_test * n_heads),
+            f"A search with {at_once} times {per_pass} candidates of {n_outputs} outputs",
+            "Set candidates_per_pass or n_jobs to less, search fewer candidates, or hash the "
+            "features to fewer columns.",
+        )
+
+    def _new_state(self, bound, n_features, dtype, n_outputs):
+        self.check_memory(n_features, dtype, n_outputs, per_pass=len(self.candidates))
+        return super()._new_state(bound, n_features, dtype, n_outputs)
+
+    def learn(self, rows, n_features, peak, y, weights, train, *, max_iter):
         """Learn the rows ``train`` in that order, ``max_iter`` times, from the beginning."""
         weights, n_rows = weights[train], len(weights)
         self._require_weight(weights, "sample_weight")
@@ -65,7 +88,7 @@ class Team:
         self._require_weight(weights, "class_weight")
         targets = self._targets(y[train], fitted)
         loss, bound = self._loss_for(fitted), self._rule(rows.values.dtype)
-        state = new_state(bound, n_features, rows.values.dtype, targets.n_outputs, at_once)
+        state = new_state(bound, n_features, rows.values.dtype, targets.n_outputs)
         every = np.zeros(n_rows)
         every[train] = weights
         problem = Problem(rows, targets.spread(train, n_rows), every, peak)
@@ -73,7 +96,7 @@ class Team:
             row = self._learn(problem, train, loss, bound, state)
             if row is not None:
                 raise self._divergence(problem, row, loss, bound, state)
-        vars(self).update(fitted, _state=state, _bound=bound)
+        vars(self).update(fitted, _state=state, _bound=bound, n_iter_=max_iter)
 
     @property
     def progressive_losses(self):
@@ -164,3 +187,7 @@ class RegressorMember(Member, AdagradRegressor):
 
 class RegressorTeam(Team, AdagradRegressor):
     _member = RegressorMember
+
+
+# What errors call them.
+ClassifierTeam.__name__, RegressorTeam.__name__ = "AdagradClassifierCV", "AdagradRegressorCV"

@@ -29,6 +29,7 @@ from sklearn_adagrad import AdagradClassifier, AdagradRegressor
 from sklearn_adagrad.kernels import heads
 from sklearn_adagrad.kernels.losses import CLASSIFICATION
 from sklearn_adagrad.kernels.targets import Classes, Columns
+from sklearn_adagrad.rules import Averaged, Momentum, WeightDecay
 
 # Heads are learnt in vectors of eight and of four, some of which are full.
 COUNTS = (2, 3, 4, 5, 8, 9, 12, 13)
@@ -170,6 +171,21 @@ def test_parameters_change_in_mid_stream(rule, change):
     assert_heads_are(model, models, X)
 
 
+@pytest.mark.parametrize(
+    "rule", [WeightDecay("adagrad", 0.1), Momentum("adagrad"), Averaged("adagrad")], ids=str
+)
+def test_rows_from_which_some_or_all_heads_learn_nothing(rule):
+    """Their weights may move nevertheless."""
+    rng = np.random.default_rng(0)
+    X, y = random_rows(rng, N_ROWS, 60), columns(rng, AdagradClassifier, "hinge", 3)
+    model = AdagradClassifier("hinge", rule=rule, lr=0.5, max_iter=5, tol=None, random_state=0)
+    models = [clone(model).fit(X, column) for column in y.T]
+    satisfied = model.fit(X, y).decision_function(X) * (2 * y - 1) > 1.0
+    assert satisfied.all(axis=1).any()
+    assert not satisfied.all()
+    assert_heads_are(model, models, X)
+
+
 def test_shuffled_epochs():
     rng = np.random.default_rng(0)
     X, weights = rows(rng)
@@ -211,6 +227,7 @@ def problem_of(kind, n_outputs, dtype=np.float64, n_rows=N_ROWS):
 def test_chunks_storage_and_rows_of_weight_zero(kind, n_outputs, dtype):
     problem = problem_of(kind, n_outputs, dtype)
     whole, weights = bits(learn(problem)), np.ones(N_ROWS)
+    assert_heads_that_fill_up_know_nothing(learn(problem))
     assert bits(learn(problem)) == whole
     assert bits(learn(problem, [slice(i, i + 1) for i in range(N_ROWS)])) == whole
     for form in ("dense", "csc_array", "coo_array", "int64 indices", "unsorted duplicates"):

@@ -684,7 +684,8 @@ def test_memory_is_refused_before_it_is_taken(search, method, monkeypatch):
     X, (_, y) = random_rows(rng, 40, FEATURES), problem_of(search)
     X = sparse.csr_array((X.data, X.indices, X.indptr), shape=(40, WIDE))
     model = search(lr=np.geomspace(0.01, 1, 20), max_iter=1, cv=4, n_jobs=2)
-    needed = (2 if method == "fit" else 1) * WIDE * 2 * 20 * 8
+    # Weights and accumulators of 20 candidates; in each of two folds, scores of 10 rows too.
+    needed = 2 * 20 * 8 * (WIDE * 2 + 10) if method == "fit" else 20 * 8 * WIDE * 2
     more = {"classes": [0, 1]} if (search, method) == (AdagradClassifierCV, "partial_fit") else {}
     monkeypatch.setattr("sklearn_adagrad._memory.available_memory", lambda: needed - 1)
     before = all_bits(model)
@@ -704,7 +705,7 @@ def test_memory_is_refused_before_it_is_taken(search, method, monkeypatch):
 @every_search
 def test_less_at_once_needs_less_memory(search, monkeypatch):
     X, y = problem_of(search)
-    enough = FEATURES * 2 * 4 * 8  # for one fold of four candidates
+    enough = (FEATURES * 2 + 14) * 4 * 8  # for one fold of four candidates, with 14 rows to score
     monkeypatch.setattr("sklearn_adagrad._memory.available_memory", lambda: enough)
     model = small(search, eps=[0.0, 0.1])
     with pytest.raises(MemoryError):

@@ -198,7 +198,9 @@ def learn_heads(
     """
     totals, n_heads = heads.totals[0], heads.losses.shape[1]
     t, mass, epoch_mass = totals["t"], totals["weight"], totals["epoch_weight"]
-    done, end = len(order), len(order) - 1
+    done, end, dropped = len(order), len(order) - 1, False
+    for h in range(n_heads):
+        dropped |= drops and heads.losses[0, h] == np.inf
     before = flush()
     for p in range(len(order)):
         i = np.uintp(order[p])
@@ -216,9 +218,10 @@ def learn_heads(
         if not fit:
             largest = limit / peak_of(rows, i)
             fit = _all_fit(room, n_heads, largest)
-            if drops and not fit:
-                _drop(room, heads, largest)
-                fit = True
+            dropped |= drops and not fit
+        if dropped:
+            _drop(room, heads, limit / peak_of(rows, i))
+            fit = True
         if not (fit and 0 <= factor(rule, t + 1) < np.inf):
             done = p
             break

@@ -1,7 +1,7 @@
 """Numbers too small for their exponent, which processors compute a hundred times more slowly.
 
 Gradients of rows that are predicted well are tiny, and their squares tinier still. In a loop that
-``flush`` precedes they count as zero, which no result can tell from what they were.
+``flush`` precedes they count as zero. No ``eps`` is so small that a step could tell.
 """
 
 import llvmlite.binding as binding
