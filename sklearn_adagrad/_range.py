@@ -26,13 +26,15 @@ def check_fits(name, value, dtype):
         )
 
 
-def least_eps(dtype):
+def least_eps(dtype, lr):
     """Too small to change any step, but it makes 0 / 0 a step of 0.
 
-    It is not below the root of the smallest square of a gradient that is not taken for zero.
+    It is not below the root of the smallest square of a gradient that is not taken for zero, and
+    ``lr`` can be divided by it.
     """
     info = np.finfo(dtype)
-    return max(float(info.smallest_subnormal) ** 0.45, 1.1 * float(info.tiny) ** 0.5)
+    smallest = max(float(info.smallest_subnormal) ** 0.45, 1.1 * float(info.tiny) ** 0.5)
+    return max(smallest, 2.0 * lr / float(info.max))
 
 
 def largest_gradient(dtype, lr):

@@ -101,7 +101,9 @@ def bind(
     if penalised and not single:
         rule = _with_feature_penalty(rule, alpha)
     l1, l2 = l1_ratio * (alpha if single else 1.0), (1.0 - l1_ratio) * (alpha if single else 1.0)
-    least = least_eps(dtype) ** (2 if getattr(base, "eps_inside", False) else 1)
+    multiple = max((float(np.max(each.lr, initial=0.0)) for each in chain(rule)
+                    if isinstance(each, Multiplied)), default=1.0)  # fmt: skip
+    least = least_eps(dtype, lr * multiple) ** (2 if getattr(base, "eps_inside", False) else 1)
     least = least if floor_eps else 0.0
     l1, l2 = (l1, l2 if l2 > _NOTHING * l1 else 0.0) if penalised else (0.0, 0.0)
     settings = Settings(

@@ -83,7 +83,7 @@ def _epoch(learn, problem, order, state):
     """Learn once, and return the mean loss of this epoch."""
     state.losses[1] = state.totals["epoch_weight"] = 0.0
     learn(problem, order, state)
-    return float((state.losses[1] / state.totals["epoch_weight"]).sum())
+    return float(state.losses[1].sum() / state.totals["epoch_weight"][0])
 
 
 def _kept(state, earlier):

@@ -8,6 +8,7 @@ from ..kernels._jit import read_only, variant
 from ..kernels.lanes import SIZE
 from ..kernels.rows import Ahead
 from ..kernels.rules import Settings, settles
+from ..kernels.subnormal import flush, restore
 
 # How many entries ahead memory is asked for entries and records: far enough to hide the
 # trip there, near enough for the first-level cache. A model that a second-level cache holds
@@ -26,19 +27,23 @@ def learn(
     """
     rule, settings = bound.rule, bound.settings
     ahead, weights = _ahead(rows, state), read_only(weights)
-    if _has_one_head(state):
-        kernel = variant(single.learn, loss, rule)
-        done = kernel(
-            rows, order, read_only(targets.values[:, 0]), weights, loss, rule, settings, state,
-            fit_intercept, limit, peak, ahead, _kept(rows, bound),
-        )  # fmt: skip
-    else:
-        kernel = variant(several.learn_heads, loss, rule)
-        done = kernel(
-            rows, order, _read_only(targets), targets.n_outputs, weights, loss, rule,
-            _by_head(settings, state), _heads(state), fit_intercept, limit, peak, ahead.rows,
-            _room(state), drops,
-        )  # fmt: skip
+    before = flush()
+    try:
+        if _has_one_head(state):
+            kernel = variant(single.learn, loss, rule)
+            done = kernel(
+                rows, order, read_only(targets.values[:, 0]), weights, loss, rule, settings, state,
+                fit_intercept, limit, peak, ahead, _kept(rows, bound),
+            )  # fmt: skip
+        else:
+            kernel = variant(several.learn_heads, loss, rule)
+            done = kernel(
+                rows, order, _read_only(targets), targets.n_outputs, weights, loss, rule,
+                _by_head(settings, state), _heads(state), fit_intercept, limit, peak, ahead.rows,
+                _room(state), drops,
+            )  # fmt: skip
+    finally:
+        restore(before)
     return order[done] if done < len(order) else None
 
 

@@ -39,7 +39,6 @@ from .rules import (
     unpenalised,
     weight,
 )
-from .subnormal import flush, restore
 from .targets import show
 
 # Heads in a vector, and in the shorter vectors after the last full one. A head that fills up the
@@ -201,7 +200,6 @@ def learn_heads(
     done, end, dropped = len(order), len(order) - 1, False
     for h in range(n_heads):
         dropped |= drops and heads.losses[0, h] == np.inf
-    before = flush()
     for p in range(len(order)):
         i = np.uintp(order[p])
         if weights[i] == 0:
@@ -239,7 +237,6 @@ def learn_heads(
                 room.steps[h] *= longest(rule) / steep if steep > longest(rule) else 1.0
         _update(rows, rule, settings, heads, t, i, fit_intercept, room.steps)
     totals["t"], totals["weight"], totals["epoch_weight"] = t, mass, epoch_mass
-    restore(before)
     return done
 
 

@@ -31,7 +31,6 @@ from .rules import (
     unpenalised,
     weight,
 )
-from .subnormal import flush, restore
 
 
 class State(NamedTuple):
@@ -137,7 +136,6 @@ def learn(
     t, mass, epoch_mass = totals["t"], totals["weight"], totals["epoch_weight"]
     losses, epoch_losses = state.losses[0, 0], state.losses[1, 0]
     done, end = len(order), len(order) - 1
-    before = flush()
     for p in range(len(order)):
         i = np.uintp(order[p])
         if weights[i] == 0:
@@ -170,7 +168,6 @@ def learn(
         _update(rows, rule, state.cells, now, i, slope, kept)
     totals["t"], totals["weight"], totals["epoch_weight"] = t, mass, epoch_mass
     state.losses[0, 0], state.losses[1, 0] = losses, epoch_losses
-    restore(before)
     return done
 
 

@@ -235,7 +235,8 @@ def _choose_lanes_of(cells, words, place, width, size):
 def put_lanes(words, place, width, record):
     """Store ``record`` where ``lanes_of`` found it."""
     for n, value in enumerate(record):
-        words[int(place) + n * int(width) :][: len(value)] = value.view(words.dtype)
+        value = value if value.dtype.kind == "f" else value.view(words.dtype)
+        words[int(place) + n * int(width) :][: len(value)] = value
 
 
 @intrinsic

@@ -7,19 +7,15 @@ Gradients of rows that are predicted well are tiny, and their squares tinier sti
 import llvmlite.binding as binding
 import llvmlite.ir as ir
 from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic, overload
+from numba.core import cgutils, config
+from numba.extending import intrinsic
 
+from ._jit import compiled
 from .lanes import call
 
 _X86 = binding.get_default_triple().split("-")[0] in ("x86_64", "i686")
 _ZERO = 0x8040  # two bits of the control register: results, and operands
 _I32 = ir.IntType(32)
-
-
-def flush():
-    """Let this thread take subnormal numbers for zero; returns what ``restore`` needs."""
-    return 0
 
 
 @intrinsic
@@ -49,15 +45,6 @@ def _bytes(builder, place):
     return builder.bitcast(place, ir.IntType(8).as_pointer())
 
 
-@overload(flush)
-def _choose_flush():
-    return lambda: _flush()
-
-
-def restore(before):
-    """Undo ``flush``."""
-
-
 @intrinsic
 def _restore(typing_context, before):
     def codegen(context, builder, signature, args):
@@ -68,6 +55,22 @@ def _restore(typing_context, before):
     return types.void(types.uint32), codegen
 
 
-@overload(restore)
-def _choose_restore(before):
-    return lambda before: _restore(before)
+if config.DISABLE_JIT:
+
+    def flush():
+        """Let this thread take subnormal numbers for zero; returns what ``restore`` needs."""
+
+    def restore(before):
+        """Undo ``flush``."""
+
+else:
+
+    @compiled
+    def flush():
+        """Let this thread take subnormal numbers for zero; returns what ``restore`` needs."""
+        return _flush()
+
+    @compiled
+    def restore(before):
+        """Undo ``flush``."""
+        _restore(before)
