@@ -83,7 +83,7 @@ def stream(X, y, ax):
     ax.plot(learnt, losses.min(axis=1), "k:", linewidth=2.5, label="the best so far")
     ax.set(xscale="log", xlabel="rows seen", ylabel="Mean log loss so far, each row beforehand")
     ax.set_ylim(losses.min() - 0.005, np.quantile(losses, 0.97))
-    ax.legend(fontsize=9)
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     ax.set_title(f"A stream: {search.best_params_['lr']:g} wins", loc="left", fontsize=10)
     print(f"Stream: best {search.best_params_}, mean log loss {-search.best_score_:.4f}")
 
@@ -94,7 +94,7 @@ def main():
     parser.add_argument("--output", type=Path, default=image, help="where the picture goes")
     options = parser.parse_args()
     X, y = load()
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.2), layout="constrained")
     folds(X, y, left)
     stream(X, y, right)
     for ax in (left, right):
