@@ -6,10 +6,10 @@ import re
 import numpy as np
 import pytest
 from common import (
+    LOSSES,
     all_bits,
     bits,
     every_dtype,
-    every_loss,
     random_rows,
     random_targets,
     rows_of_lengths,
@@ -22,7 +22,7 @@ from problems import learn
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils import compute_sample_weight
-from stacks import ALPHAS, N_FEATURES, every_case, rule_problems
+from stacks import ALPHAS, CASES, N_FEATURES, name_of, rule_problems
 from test_storage import FORMS
 
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor
@@ -72,8 +72,12 @@ def assert_heads_are(model, models, X, dtype=np.float64):
 # --- a head is a model --------------------------------------------------------------------------
 
 
-@every_loss
-@every_dtype
+# Every kernel takes seconds to compile: not all of them are tried in float32.
+KERNELS = [(*each, np.float64) for each in LOSSES]
+KERNELS += [(*each, np.float32) for each in LOSSES if each[1] in ("log_loss", "squared_error")]
+
+
+@pytest.mark.parametrize(("estimator", "loss", "dtype"), KERNELS)
 @pytest.mark.parametrize("n_outputs", COUNTS)
 def test_every_column(estimator, loss, dtype, n_outputs):
     rng = np.random.default_rng(n_outputs)
@@ -106,12 +110,27 @@ def test_every_class_against_the_rest(loss, class_weight):
         assert_heads_are(model, models, X)
 
 
-@every_case
-@settings(max_examples=8, deadline=None)
+# A few of them: every kernel takes seconds to compile.
+RULES = [
+    ("adagrad", "number", True),
+    ("dual averaging", "none", False),
+    ("averaged", "none", True),
+    ("averaged ftrl", "array", False),
+    ("scheduled", "none", False),
+    ("multiplied, decayed, clipped", "number", False),
+    ("all with momentum", "none", False),
+]
+
+
+@pytest.mark.parametrize("case", RULES, ids=name_of)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
-def test_every_rule(case, data):
+def test_rules(case, data):
+    assert case in CASES
     problem = data.draw(rule_problems(case, n_outputs=(2, 3, 7, 12)))
     model = learn(problem)
+    parts = [slice(0, 1), slice(1, None)]
+    assert bits(learn(problem, parts)) == bits(model)
     models = [learn(problem, y=column) for column in problem["y"].T]
     assert_heads_are(model, models, problem["X"])
     assert_heads_that_fill_up_know_nothing(model)
@@ -127,14 +146,18 @@ def assert_heads_that_fill_up_know_nothing(model):
         assert (filling == filling.dtype.type(model.initial_accumulator_value)).all()
 
 
-PENALTIES = [("adagrad", 0.2, 0.0), ("adagrad", 0.2, 0.01)]
-PENALTIES += [("dual_averaging", 0.1, 0.0), ("dual_averaging", 0.1, 0.01), ("ftrl", 3.0, 0.0)]
+PENALTIES = [
+    ("adagrad", 0.2, 0.0, "number", np.float64),
+    ("adagrad", 0.2, 0.0, "number", np.float32),
+    ("adagrad", 0.2, 0.01, "number", np.float64),
+    ("adagrad", 0.2, 0.0, "array", np.float64),
+    ("dual_averaging", 0.1, 0.01, "number", np.float64),
+    ("ftrl", 3.0, 0.0, "array", np.float64),
+]
 
 
-@pytest.mark.parametrize(("rule", "alpha", "lr_decay"), PENALTIES)
-@pytest.mark.parametrize("kind", ["number", "array"])
+@pytest.mark.parametrize(("rule", "alpha", "lr_decay", "kind", "dtype"), PENALTIES)
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.3, 1.0])
-@every_dtype
 def test_every_penalty(rule, alpha, lr_decay, kind, l1_ratio, dtype):
     """Of weights whose features are absent for a while too; zeros are the same zeros."""
     alpha = alpha if kind == "number" else alpha * ALPHAS
