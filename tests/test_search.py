@@ -64,9 +64,7 @@ RULES = {  # and whether alpha and lr_decay may come along
 # several times.
 KINDS = [
     (AdagradClassifierCV, "log_loss", "two classes", "adagrad", np.float64),
-    (AdagradClassifierCV, "hinge", "classes", "dual averaging", np.float64),
     (AdagradClassifierCV, "log_loss", "joint classes", "ftrl", np.float64),
-    (AdagradClassifierCV, "log_loss", "labels", "averaged", np.float64),
     (AdagradRegressorCV, "squared_error", "numbers", "clipped", np.float32),
     (AdagradRegressorCV, "squared_error", "columns", "momentum", np.float64),
 ]
@@ -726,7 +724,6 @@ EXPECTED = {
 }
 CHECKED = [
     AdagradClassifierCV(lr=[0.05, 0.1], cv=2),
-    AdagradClassifierCV("hinge", lr=0.5, alpha=[0.0, 1e-3], class_weight="balanced", cv=2),
     AdagradRegressorCV(lr=[0.1, 1.0], max_iter=20, cv=2, n_jobs=2, candidates_per_pass=1),
 ]
 
