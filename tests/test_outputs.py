@@ -73,7 +73,8 @@ def assert_heads_are(model, models, X, dtype=np.float64):
 
 
 # Every kernel takes seconds to compile: not all of them are tried in float32.
-KERNELS = [(*each, np.float64) for each in LOSSES]
+TRIED = ("log_loss", "hinge", "modified_huber", "squared_error", "quantile", "poisson")
+KERNELS = [(*each, np.float64) for each in LOSSES if each[1] in TRIED]
 KERNELS += [(*each, np.float32) for each in LOSSES if each[1] in ("log_loss", "squared_error")]
 
 
@@ -90,7 +91,7 @@ def test_every_column(estimator, loss, dtype, n_outputs):
     assert_heads_are(model, models, X, dtype)
 
 
-@pytest.mark.parametrize("loss", CLASSIFICATION)
+@pytest.mark.parametrize("loss", ["log_loss", "squared_hinge"])
 @pytest.mark.parametrize("class_weight", [None, {0: 3.0, 1: 0.25}, {2: 0.0}, "balanced"], ids=str)
 def test_every_class_against_the_rest(loss, class_weight):
     for n_classes in COUNTS[1:]:
