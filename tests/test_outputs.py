@@ -27,7 +27,6 @@ from test_storage import FORMS
 
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor
 from sklearn_adagrad.kernels import heads
-from sklearn_adagrad.kernels.losses import CLASSIFICATION
 from sklearn_adagrad.kernels.targets import Classes, Columns
 from sklearn_adagrad.rules import Averaged, Momentum, WeightDecay
 
