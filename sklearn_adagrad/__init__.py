@@ -3,10 +3,10 @@
 from importlib.metadata import version
 
 from . import losses, rules
-from ._classifier import AdagradClassifier
-from ._classifier_cv import AdagradClassifierCV
-from ._regressor import AdagradRegressor
-from ._regressor_cv import AdagradRegressorCV
+from .estimators.classifier import AdagradClassifier
+from .estimators.regressor import AdagradRegressor
+from .search.classifier import AdagradClassifierCV
+from .search.regressor import AdagradRegressorCV
 
 __version__ = version("sklearn-adagrad")
 __all__ = [

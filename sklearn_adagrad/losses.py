@@ -1,6 +1,6 @@
 """The losses with a name, for use as objects: ``AdagradRegressor(loss=losses.Quantile(0.9))``."""
 
-from .kernels.losses import (
+from .formulas.losses import (
     AbsoluteError,
     EpsilonInsensitive,
     Gamma,

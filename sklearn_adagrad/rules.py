@@ -6,8 +6,8 @@ about it. Wrappers can be stacked in any order, but ``Averaged`` must be the out
 meaning are refused with a ``ValueError`` that says so.
 """
 
-from .kernels.rules import FTRL, Adagrad, DualAveraging
-from .kernels.wrappers import (
+from .formulas.rules import FTRL, Adagrad, DualAveraging
+from .formulas.wrappers import (
     Averaged,
     Clipped,
     InverseScaling,

@@ -11,8 +11,8 @@ from scipy import sparse
 
 import sklearn_adagrad
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor
-from sklearn_adagrad.kernels.learn import State
-from sklearn_adagrad.kernels.losses import CLASSIFICATION, REGRESSION
+from sklearn_adagrad.model.state import State
+from sklearn_adagrad.formulas.losses import CLASSIFICATION, REGRESSION
 
 ESTIMATORS = (AdagradClassifier, AdagradRegressor)
 DTYPES = (np.float64, np.float32)

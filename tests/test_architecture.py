@@ -9,8 +9,8 @@ import pytest
 from common import ESTIMATORS, PACKAGE, every_estimator
 
 import sklearn_adagrad
-from sklearn_adagrad.kernels.losses import CLASSIFICATION, REGRESSION
-from sklearn_adagrad.kernels.rules import RULES
+from sklearn_adagrad.formulas.losses import CLASSIFICATION, REGRESSION
+from sklearn_adagrad.formulas.rules import RULES
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = {path: path.relative_to(PACKAGE).with_suffix("").as_posix() for path in FILES}

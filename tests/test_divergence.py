@@ -20,7 +20,7 @@ from sklearn.base import clone
 from sklearn.preprocessing import MaxAbsScaler
 
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor
-from sklearn_adagrad.kernels.losses import REGRESSION
+from sklearn_adagrad.formulas.losses import REGRESSION
 
 FAR_TOO_LARGE = {np.float64: 1e200, np.float32: 1e25}
 HUGE_FEATURE = {np.float64: 1e200, np.float32: 1e30}

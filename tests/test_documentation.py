@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from sklearn_adagrad import losses, optim, rules
-from sklearn_adagrad.kernels.losses import CLASSIFICATION, REGRESSION
-from sklearn_adagrad.kernels.rules import RULES
+from sklearn_adagrad.formulas.losses import CLASSIFICATION, REGRESSION
+from sklearn_adagrad.formulas.rules import RULES
 
 ROOT = Path(__file__).parents[1]
 

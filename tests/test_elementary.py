@@ -9,11 +9,11 @@ from common import every_dtype, random_rows
 from numba import njit
 from stacks import N_FEATURES, model_of
 
-from sklearn_adagrad.kernels import elementary, times
-from sklearn_adagrad.kernels.lanes import SIZE, load, store
-from sklearn_adagrad.kernels.penalty import DecayingPenalised, _digammas, _log_gammas
-from sklearn_adagrad.kernels.records import record_of
-from sklearn_adagrad.kernels.rules import Adagrad, Now
+from sklearn_adagrad.arithmetic import elementary, times
+from sklearn_adagrad.arithmetic.lanes import SIZE, load, store
+from sklearn_adagrad.formulas.penalty import DecayingPenalised, _digammas, _log_gammas
+from sklearn_adagrad.arithmetic.tuples import record_of
+from sklearn_adagrad.formulas.rules import Adagrad, Now
 from sklearn_adagrad.losses import SquaredError
 
 OPTIONS = {"error_model": "numpy", "fastmath": {"contract"}}

@@ -17,7 +17,7 @@ from sklearn.linear_model import _sgd_fast as sgd
 
 import sklearn_adagrad
 from sklearn_adagrad import AdagradRegressor, losses
-from sklearn_adagrad.kernels.losses import CLASSIFICATION, REGRESSION, gradient, value
+from sklearn_adagrad.formulas.losses import CLASSIFICATION, REGRESSION, gradient, value
 
 # Every registered loss with its defaults, and those with parameters also with others.
 OBJECTS = [loss_object(*each) for each in LOSSES]

@@ -23,7 +23,7 @@ from sklearn.metrics import log_loss
 from stacks import N_FEATURES, model_of, name_of
 
 from sklearn_adagrad import AdagradClassifier, losses
-from sklearn_adagrad.kernels.losses import CLASSIFICATION, Multinomial, slopes
+from sklearn_adagrad.formulas.losses import CLASSIFICATION, Multinomial, slopes
 
 COUNTS = (3, 4, 5, 8, 9, 13)
 TOLERANCE = {np.float64: 1e-12, np.float32: 5e-5}

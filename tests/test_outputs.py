@@ -26,8 +26,8 @@ from stacks import ALPHAS, CASES, N_FEATURES, name_of, rule_problems
 from test_storage import FORMS
 
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor
-from sklearn_adagrad.kernels import heads
-from sklearn_adagrad.kernels.targets import Classes, Columns
+from sklearn_adagrad.engines.cpu import heads
+from sklearn_adagrad.input.targets import Classes, Columns
 from sklearn_adagrad.rules import Averaged, Momentum, WeightDecay
 
 # Heads are learnt in vectors of eight and of four, some of which are full.

@@ -21,7 +21,7 @@ from stacks import (
 )
 
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor, rules
-from sklearn_adagrad.kernels.rules import RULES
+from sklearn_adagrad.formulas.rules import RULES
 
 
 def expected(model, X, y, weights, learnt=None):

@@ -685,7 +685,7 @@ def test_memory_is_refused_before_it_is_taken(search, method, monkeypatch):
     # Weights and accumulators of 20 candidates; in each of two folds, scores of 10 rows too.
     needed = 2 * 20 * 8 * (WIDE * 2 + 10) if method == "fit" else 20 * 8 * WIDE * 2
     more = {"classes": [0, 1]} if (search, method) == (AdagradClassifierCV, "partial_fit") else {}
-    monkeypatch.setattr("sklearn_adagrad._memory.available_memory", lambda: needed - 1)
+    monkeypatch.setattr("sklearn_adagrad.search.memory.available_memory", lambda: needed - 1)
     before = all_bits(model)
     tracemalloc.start()
     try:
@@ -704,14 +704,14 @@ def test_memory_is_refused_before_it_is_taken(search, method, monkeypatch):
 def test_less_at_once_needs_less_memory(search, monkeypatch):
     X, y = problem_of(search)
     enough = (FEATURES * 2 + 14) * 4 * 8  # for one fold of four candidates, with 14 rows to score
-    monkeypatch.setattr("sklearn_adagrad._memory.available_memory", lambda: enough)
+    monkeypatch.setattr("sklearn_adagrad.search.memory.available_memory", lambda: enough)
     model = small(search, eps=[0.0, 0.1])
     with pytest.raises(MemoryError):
         model.fit(X, y)
     model.set_params(candidates_per_pass=4).fit(X, y)
     with pytest.raises(MemoryError):
         model.set_params(n_jobs=2).fit(X, y)
-    monkeypatch.setattr("sklearn_adagrad._memory.available_memory", lambda: None)
+    monkeypatch.setattr("sklearn_adagrad.search.memory.available_memory", lambda: None)
     model.fit(X, y)
 
 

@@ -8,7 +8,7 @@ from problems import fit, learn, problems
 from scipy import sparse
 
 from sklearn_adagrad import AdagradRegressor
-from sklearn_adagrad._validation import check_rows
+from sklearn_adagrad.input.checks import check_rows
 
 
 def with_explicit_zeros(X):

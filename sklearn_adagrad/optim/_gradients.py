@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.steps import add_repeats, find_firsts
+from ..engines.cpu.steps import add_repeats, find_firsts
 
 
 class SparseRows(NamedTuple):

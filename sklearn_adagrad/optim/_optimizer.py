@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._rules import bind
 from .._types import Rule
+from ..model.binding import bind
 from ._gradients import SparseRows, checked_parameter, prepared
 from ._parameter import Parameter, ready, step
 

@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
-from .._adaptation import adapted, must_adapt, read, up_to_date
-from ..kernels._jit import variant
-from ..kernels.records import record_of
-from ..kernels.rules import at, local, longest, renewed, weight
-from ..kernels.steps import step_dense, step_rows, views
-from ..kernels.times import TIME_OF
+from ..arithmetic.jit import variant
+from ..arithmetic.times import TIME_OF
+from ..arithmetic.tuples import record_of
+from ..engines.cpu.steps import step_dense, step_rows, views
+from ..formulas.rules import context_at, local, renewed, weight
+from ..model.adaptation import adapted, must_adapt, read, up_to_date
 from ._gradients import Scratch
 
 
@@ -18,17 +18,17 @@ class Parameter:
 
     def __init__(self, shape, dtype, bound):
         self.shape, self.dtype, self.t = shape, dtype, 0
-        self.obey(bound)
+        self.set_rule(bound)
         self.scratch = Scratch()
         self.like = np.empty(0, [
-            (name, TIME_OF[dtype] if name == "since" else dtype) for name in bound.start
+            (name, TIME_OF[dtype] if name in bound.times else dtype) for name in bound.start
         ])  # fmt: skip
         size, self.width = math.prod(shape), math.prod(shape[1:])
         rows = sum(name != "weight" for name in bound.start)
         self.memory = np.empty((rows, size), dtype)
 
-    def obey(self, bound):
-        """Be learnt with the rule ``bound`` from now on."""
+    def set_rule(self, bound):
+        """Be learnt with the rule ``bound`` from row on."""
         self.bound = bound
         self.step_dense = variant(step_dense, bound.rule)
         self.step_rows = variant(step_rows, bound.rule)
@@ -40,7 +40,7 @@ class Parameter:
                 record = adapted(self._record(weights), self.bound, bound, self.t)
             for name, field in self.fields(weights).items():
                 field[:] = getattr(record, name)
-        self.obey(bound)
+        self.set_rule(bound)
 
     def fields(self, weights):
         """All fields as arrays; ``weights`` is the caller's array, flat."""
@@ -57,17 +57,17 @@ class Parameter:
                 field[:] = self.bound.start[name]
         bound, record = self.bound, self._record(weights)
         with np.errstate(all="ignore"):
-            now = local(bound.rule, record, at(bound.rule, bound.settings, 1))
-            record = renewed(bound.rule, record, now)
+            row = local(bound.rule, record, context_at(bound.rule, bound.settings, 1))
+            record = renewed(bound.rule, record, row)
         for name, field in fields.items():
             field[:] = getattr(record, name)
 
     def settle(self, weights):
         """Bring all weights up to date."""
-        record, now = up_to_date(self.bound, self._record(weights), self.t)
+        record, row = up_to_date(self.bound, self._record(weights), self.t)
         for name, field in self.fields(weights).items():
             field[:] = getattr(record, name)
-        weights[:] = weight(self.bound.rule, record, now)
+        weights[:] = weight(self.bound.rule, record, row)
 
     def read(self, weights):
         """The weights to predict with."""
@@ -96,7 +96,7 @@ def step(parameter, weights, grad, bound, scale):
         parameter.adapt(weights, bound)
     rule = bound.rule
     dense = isinstance(grad, np.ndarray)
-    norm = longest(rule)
+    norm = bound.max_norm
     if norm < np.inf:
         values = grad if dense else grad.taken(parameter.width)
         with np.errstate(over="ignore"):

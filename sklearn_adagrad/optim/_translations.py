@@ -1,7 +1,7 @@
 """What the options of other systems are called here, and in which order they act."""
 
-from ..kernels.rules import Adagrad
-from ..kernels.wrappers import Clipped, Momentum, WeightDecay
+from ..formulas.rules import Adagrad
+from ..formulas.wrappers import Clipped, Momentum, WeightDecay
 from ._optimizer import Optimizer
 
 

@@ -1,0 +1,329 @@
+"""Vectors of a row's entries, written out instead of hoped for.
+
+1. The records of a row's features lie anywhere in memory, and a compiler cannot know
+   that they are distinct; so it will not vectorise the update. We know: ``rows`` admits
+   only strictly increasing indices. The loop therefore works on *lanes*: four numbers
+   that are fetched, computed and stored together.
+2. Arithmetic on lanes is Python arithmetic: the line that a rule spells with ``+``,
+   ``*``, ``sqrt`` and ``where`` serves one number, compiled lanes, and NumPy arrays.
+3. The last vector of a row may reach beyond the row's end: these lanes repeat the row's last
+   feature with a value of zero. The order of every sum depends on nothing but the row, so
+   results do not depend on how rows arrive.
+"""
+
+import operator
+
+import llvmlite.ir as ir
+import numpy as np
+from numba import types
+from numba.core import cgutils
+from numba.extending import models, register_model
+
+from .jit import emits, portable
+
+# More lanes leave more of them idle at the end of each row, fewer make more instructions.
+SIZE = 4
+WIDTH = np.uintp(SIZE)
+# Where neighbouring numbers are at hand, vectors may be wider; the rest fills narrow ones.
+WIDE, NARROW = np.uintp(8), np.uintp(4)
+_I32, _I64 = ir.IntType(32), ir.IntType(64)
+_CONTRACT = ("contract",)
+
+
+class Lanes(types.Type):
+    """numba's type of ``size`` numbers of one ``dtype``."""
+
+    def __init__(self, dtype, size):
+        self.dtype, self.size = dtype, size
+        super().__init__(f"Lanes({dtype}, {size})")
+
+
+@register_model(Lanes)
+class _LanesModel(models.PrimitiveModel):
+    def __init__(self, manager, lanes):
+        super().__init__(manager, lanes, _vector(lanes))
+
+
+def padded(n):
+    """How many numbers fill up the vectors that hold ``n``."""
+    return -(-n // int(NARROW)) * int(NARROW)
+
+
+def scalar(dtype):
+    """LLVM's type of one number of ``dtype``."""
+    if dtype == types.boolean:
+        return ir.IntType(1)
+    if isinstance(dtype, types.Float):
+        return ir.FloatType() if dtype.bitwidth == 32 else ir.DoubleType()
+    return ir.IntType(dtype.bitwidth)
+
+
+def _vector(lanes):
+    return ir.VectorType(scalar(lanes.dtype), lanes.size)
+
+
+def splat(builder, value, size):
+    """A vector of ``size`` times ``value``."""
+    start = ir.Constant(ir.VectorType(value.type, size), ir.Undefined)
+    start = builder.insert_element(start, value, _I32(0))
+    return builder.shuffle_vector(start, start, ir.Constant(ir.VectorType(_I32, size), [0] * size))
+
+
+def _as_lanes(context, builder, kind, value, like):
+    if isinstance(kind, Lanes):
+        return value
+    return splat(builder, context.cast(builder, value, kind, like.dtype), like.size)
+
+
+def call(builder, name, result, args):
+    """Emit a call of LLVM's intrinsic ``name``."""
+    kinds = ir.FunctionType(result, [arg.type for arg in args])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kinds, name), args)
+
+
+def suffix(kind):
+    """How LLVM spells ``kind`` in the name of an intrinsic: v8f32, i64, ..."""
+    if isinstance(kind, ir.VectorType):
+        return f"v{kind.count}{suffix(kind.element)}"
+    return kind.intrinsic_name
+
+
+def index(context, builder, kind, value):
+    """``value`` of type ``kind`` as an index."""
+    return context.cast(builder, value, kind, types.uintp)
+
+
+# --- arithmetic -----------------------------------------------------------------------
+
+
+def _binary(operation, emit, result=lambda lanes: lanes):
+    """Let ``operation`` take lanes on either side."""
+
+    def define(a, b):
+        like = a if isinstance(a, Lanes) else b
+        if not isinstance(like, Lanes):
+            return None
+
+        def operate(context, builder, args):
+            pairs = zip((a, b), args, strict=True)
+            return emit(builder, *(_as_lanes(context, builder, *pair, like) for pair in pairs))
+
+        return result(like), operate
+
+    for kinds in ((Lanes, Lanes), (Lanes, types.Any), (types.Any, Lanes)):
+        emits(operation, *kinds)(define)
+
+
+for _names, _method in (
+    (("add", "iadd"), "fadd"),
+    (("sub", "isub"), "fsub"),
+    (("mul", "imul"), "fmul"),
+    (("truediv", "itruediv"), "fdiv"),
+):
+    for _name in _names:
+        _binary(
+            getattr(operator, _name),
+            lambda builder, a, b, _method=_method: getattr(builder, _method)(a, b, flags=_CONTRACT),
+        )
+for _name, _sign in (("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">="), ("eq", "==")):
+    _binary(
+        getattr(operator, _name),
+        lambda builder, a, b, _sign=_sign: builder.fcmp_ordered(_sign, a, b),
+        lambda lanes: Lanes(types.boolean, lanes.size),
+    )
+
+
+def _of_one(name):
+    """An operation that LLVM has for numbers and for vectors."""
+
+    def define(x):
+        def emit(context, builder, args):
+            kind = args[0].type
+            return call(builder, f"llvm.{name}.{suffix(kind)}", kind, args)
+
+        return x, emit
+
+    return define
+
+
+def sqrt(x):
+    """Square root of a number or of each lane."""
+    return np.sqrt(x)
+
+
+emits(sqrt)(_of_one("sqrt"))  # math.sqrt would be a call into the C library for one float32
+emits(abs, Lanes)(lambda x: _of_one("fabs")(x) if isinstance(x, Lanes) else None)
+
+
+def where(condition, a, b):
+    """``a`` where ``condition`` holds, else ``b``: for a number or for each lane."""
+    return np.where(condition, a, b)[()]
+
+
+@emits(where)
+def _where(condition, a, b):
+    like = a if isinstance(a, Lanes) else b
+
+    def emit(context, builder, args):
+        if isinstance(like, Lanes):
+            args = [
+                args[0],
+                _as_lanes(context, builder, a, args[1], like),
+                _as_lanes(context, builder, b, args[2], like),
+            ]
+        else:
+            args = [
+                context.cast(builder, args[0], condition, types.boolean),
+                context.cast(builder, args[1], a, number),
+                context.cast(builder, args[2], b, number),
+            ]
+        return builder.select(*args)
+
+    if isinstance(like, Lanes):
+        return like, emit
+    a, b = types.unliteral(a), types.unliteral(b)
+    number = a if a == b else types.float64
+    return number, emit
+
+
+@portable
+def clip(x, bound):
+    """``x`` within ``-bound`` and ``bound``."""
+    low = where(x < 0.0 - bound, 0.0 - bound, x)
+    return where(low > bound, bound, low)
+
+
+def finite(x):
+    """Whether ``x`` is below infinity. Lanes are taken to be so: the host sees to it."""
+    return bool(np.all(x < np.inf))
+
+
+@emits(finite)
+def _finite(x):
+    def emit(context, builder, args):
+        if isinstance(x, Lanes):
+            return ir.IntType(1)(1)
+        return builder.fcmp_ordered("<", args[0], ir.Constant(args[0].type, np.inf))
+
+    return types.boolean, emit
+
+
+def any_lane(x):
+    """Whether any lane is not zero."""
+    return bool(np.any(x))
+
+
+@emits(any_lane)
+def _any_lane(x):
+    def emit(context, builder, args):
+        kind = args[0].type
+        other = builder.fcmp_unordered("!=", args[0], ir.Constant(kind, None))
+        bits = ir.IntType(kind.count)
+        return builder.icmp_unsigned("!=", builder.bitcast(other, bits), bits(0))
+
+    return types.boolean, emit
+
+
+def total(x):
+    """Sum of the lanes, halves first: an order that no option of the compiler changes."""
+    return x.sum()
+
+
+@emits(total)
+def _total(x):
+    def emit(context, builder, args):
+        value, size = args[0], x.size
+        while size > 1:
+            size //= 2
+            low, high = (
+                builder.shuffle_vector(
+                    value,
+                    value,
+                    ir.Constant(ir.VectorType(_I32, size), list(range(first, first + size))),
+                )
+                for first in (0, size)
+            )
+            value = builder.fadd(low, high)
+        return builder.extract_element(value, _I32(0))
+
+    return x.dtype, emit
+
+
+# --- memory -----------------------------------------------------------------------------
+
+
+def zeros(values):
+    """One vector of zeros of the dtype of ``values``."""
+    return np.zeros(SIZE, values.dtype)
+
+
+@emits(zeros)
+def _zeros(values):
+    lanes = Lanes(values.dtype, SIZE)
+    return lanes, lambda context, builder, args: ir.Constant(_vector(lanes), None)
+
+
+def pointer_to(context, builder, array, value, first, kind):
+    """Where the element ``first`` of an array lies, as a pointer to ``kind``, and its alignment."""
+    data = context.make_array(array)(context, builder, value).data
+    pointer = builder.bitcast(builder.gep(data, [first]), kind.as_pointer())
+    return pointer, array.dtype.bitwidth // 8
+
+
+def load(array, k, stop):
+    """``array[k : k + WIDTH]``, with zeros from ``stop`` on where there is one."""
+    chosen = array[k : k + WIDTH if stop is None else stop]
+    return np.pad(chosen, (0, SIZE - len(chosen)))
+
+
+@emits(load)
+def _load(array, k, stop):
+    lanes = Lanes(array.dtype, SIZE)
+
+    def emit(context, builder, args):
+        kind, first = _vector(lanes), index(context, builder, k, args[1])
+        pointer, align = pointer_to(context, builder, array, args[0], first, kind)
+        if stop == types.none:
+            return builder.load(pointer, align=align)
+        lane = ir.Constant(ir.VectorType(_I64, SIZE), list(range(SIZE)))
+        count = builder.sub(index(context, builder, stop, args[2]), first)
+        within = builder.icmp_unsigned("<", lane, splat(builder, count, SIZE))
+        args = [pointer, _I32(align), within, ir.Constant(kind, None)]
+        return call(builder, f"llvm.masked.load.{suffix(kind)}.p0", kind, args)
+
+    return lanes, emit
+
+
+def load_lanes(array, k, size):
+    """``array[k : k + size]``, where ``size`` is written as a number."""
+    return array[k : k + size]
+
+
+@emits(load_lanes, literal=True)
+def _load_lanes(array, k, size):
+    if not isinstance(size, types.IntegerLiteral):
+        return None
+    lanes = Lanes(array.dtype, size.literal_value)
+
+    def emit(context, builder, args):
+        first = index(context, builder, k, args[1])
+        pointer, align = pointer_to(context, builder, array, args[0], first, _vector(lanes))
+        return builder.load(pointer, align=align)
+
+    return lanes, emit
+
+
+def store(array, k, x):
+    """Put the lanes ``x`` into ``array`` from ``k`` on."""
+    array[k : k + len(x)] = x
+
+
+@emits(store)
+def _store(array, k, x):
+    def emit(context, builder, args):
+        first = index(context, builder, k, args[1])
+        pointer, align = pointer_to(context, builder, array, args[0], first, args[2].type)
+        builder.store(args[2], pointer, align=align)
+        return context.get_dummy_value()
+
+    return types.none, emit

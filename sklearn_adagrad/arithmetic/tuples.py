@@ -1,0 +1,37 @@
+"""Named tuples of what is remembered of a weight, made and changed in compiled code."""
+
+import functools
+from collections import namedtuple
+
+from numba import types
+from numba.core import cgutils
+
+from .jit import emits
+
+
+@functools.cache
+def record_of(names):
+    """The class of named tuples with these fields."""
+    return namedtuple("Record_" + "_".join(names), names)
+
+
+def replaced(record, name, value):
+    """``record`` with another ``value`` in its field ``name``."""
+    return record._replace(**{name: value})
+
+
+@emits(replaced, literal=True)
+def _replaced(record, name, value):
+    if not isinstance(name, types.StringLiteral):
+        return None
+    n, given = record.fields.index(name.literal_value), value
+    value = types.unliteral(value)
+    kinds = [value if m == n else kind for m, kind in enumerate(record.types)]
+    result = types.NamedTuple(kinds, record.instance_class)
+
+    def emit(context, builder, args):
+        fields = cgutils.unpack_tuple(builder, args[0])
+        fields[n] = context.cast(builder, args[2], given, value)
+        return context.make_tuple(builder, result, fields)
+
+    return result, emit

@@ -1,0 +1,266 @@
+"""The loop for several heads: models that learn the same rows at the same time.
+
+Fetching the record of a feature costs more than updating it. So the records of all heads lie side
+by side, field by field: the weights of all heads, then all their accumulators, and so on. A
+vector holds neighbouring heads, and no record has to be transposed. Records need not be asked for
+ahead either: while one is fetched, there is enough to do for the others.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import types
+from numba.core import cgutils
+
+from ...arithmetic.jit import compiled, emits, inlined
+from ...arithmetic.lanes import WIDE, Lanes, any_lane, index, load_lanes, pointer_to, store
+from ...formulas.rules import (
+    Settings,
+    advanced,
+    context_at,
+    factor,
+    local,
+    settled,
+    skips_zero_gradient,
+    unpenalised,
+    weight,
+)
+from ...input.targets import show
+from .losses import judge_heads
+from .records import lanes_of, put_lanes
+from .rows import BLOCK, fetch_row, inspect_block, is_sound, max_abs_of, norm_of, span
+from .subnormal import flush, restore
+
+
+class Heads(NamedTuple):
+    """All that several heads remember: their records are seen as plain numbers."""
+
+    fields: np.ndarray  # empty: its dtype names the fields of a record
+    cells: np.ndarray
+    intercept: np.ndarray
+    totals: np.ndarray
+    losses: np.ndarray
+
+
+class Buffers(NamedTuple):
+    """Buffers with a number for each head."""
+
+    sums: np.ndarray  # of the dtype of the rows, as are the steps
+    steps: np.ndarray
+    scores: np.ndarray  # float64, as are the others
+    targets: np.ndarray
+    gradients: np.ndarray
+    losses: np.ndarray
+
+
+def settings_of(settings, h, size):
+    """The hyper-parameters of the heads from ``h`` on: numbers that all share, or lanes."""
+    if np.ndim(settings.lr) == 0:
+        return settings
+    return Settings(*(field[h : h + size] if np.ndim(field) else field for field in settings))
+
+
+@emits(settings_of, literal=True)
+def _settings_of(settings, h, size):
+    if not isinstance(size, types.IntegerLiteral):
+        return None
+    kinds, arrays = list(settings.types), [n for n, kind in enumerate(settings.types)
+                                           if isinstance(kind, types.Array)]  # fmt: skip
+    for n in arrays:
+        kinds[n] = Lanes(kinds[n].dtype, size.literal_value)
+    result = types.NamedTuple(kinds, Settings)
+
+    def emit(context, builder, args):
+        fields, first = cgutils.unpack_tuple(builder, args[0]), index(context, builder, h, args[1])
+        for n in arrays:
+            lanes = context.get_value_type(kinds[n])
+            pointer, align = pointer_to(
+                context, builder, settings.types[n], fields[n], first, lanes
+            )
+            fields[n] = builder.load(pointer, align=align)
+        return context.make_tuple(builder, result, fields)
+
+    return result, emit
+
+
+@inlined(literal=True)
+def _score_vector(rows, learner, heads, t, i, width, h, size):
+    """The scores by ``size`` heads from ``h`` on."""
+    start, stop = span(rows, i)
+    row = context_at(learner.rule, settings_of(learner.settings, h, size), t)
+    here = unpenalised(row)
+    record = lanes_of(heads.fields, heads.intercept, h, width, size)
+    record = settled(learner.intercept_rule, record, t, here)
+    total = weight(learner.intercept_rule, record, here)
+    for k in range(start, stop):
+        place = np.uintp(rows.indices[k]) * np.uintp(len(heads.intercept)) + h
+        record = lanes_of(heads.fields, heads.cells, place, width, size)
+        here = local(learner.rule, record, row)
+        record = settled(learner.rule, record, t, here)
+        total = total + weight(learner.rule, record, here) * rows.values[k]  # += would need a view
+    return total
+
+
+@inlined
+def _score(rows, learner, heads, t, i, sums):
+    """The scores of row ``i`` by all heads."""
+    width = np.uintp(len(sums))
+    wide = width - width % WIDE
+    for h in range(np.uintp(0), wide, WIDE):
+        store(sums, h, _score_vector(rows, learner, heads, t, i, width, h, 8))
+    if wide < width:
+        store(sums, wide, _score_vector(rows, learner, heads, t, i, width, wide, 4))
+
+
+@inlined(literal=True)
+def _update_vector(rows, learner, heads, t, i, steps, width, h, size):
+    """Learn row ``i`` as the row of time ``t`` with ``size`` heads from ``h`` on."""
+    rule, intercept_rule = learner.rule, learner.intercept_rule
+    gradient = load_lanes(steps, h, size)
+    if skips_zero_gradient(rule) and not any_lane(gradient):
+        return
+    start, stop = span(rows, i)
+    row = context_at(rule, settings_of(learner.settings, h, size), t)
+    if learner.fit_intercept:
+        here = unpenalised(row)
+        record = lanes_of(heads.fields, heads.intercept, h, width, size)
+        record = settled(intercept_rule, record, t - 1, here)
+        put_lanes(heads.intercept, h, width, advanced(intercept_rule, record, gradient, here))
+    for k in range(start, stop):
+        place = np.uintp(rows.indices[k]) * np.uintp(len(heads.intercept)) + h
+        record = lanes_of(heads.fields, heads.cells, place, width, size)
+        here = local(rule, record, row)
+        record = settled(rule, record, t - 1, here)
+        record = advanced(rule, record, gradient * rows.values[k], here)
+        put_lanes(heads.cells, place, width, record)
+
+
+@inlined
+def _update(rows, learner, heads, t, i, steps):
+    """Learn row ``i`` as the row of time ``t``, with the gradients ``steps`` of the scores."""
+    width = np.uintp(len(steps))
+    wide = width - width % WIDE
+    for h in range(np.uintp(0), wide, WIDE):
+        _update_vector(rows, learner, heads, t, i, steps, width, h, 8)
+    if wide < width:
+        _update_vector(rows, learner, heads, t, i, steps, width, wide, 4)
+
+
+@inlined
+def _all_fit(buffers, n_heads, largest):
+    """Whether all scores and gradients are in range."""
+    fit = True
+    for h in range(n_heads):
+        fit &= abs(buffers.scores[h]) < np.inf and abs(buffers.gradients[h]) <= largest
+    return fit
+
+
+@inlined
+def _drop(buffers, heads, largest):
+    """Let the heads that are out of range learn no more."""
+    for h in range(heads.losses.shape[1]):
+        fits = abs(buffers.scores[h]) < np.inf and abs(buffers.gradients[h]) <= largest
+        if not (fits and heads.losses[0, h] < np.inf):
+            buffers.losses[h] = np.inf
+            buffers.gradients[h] = 0.0
+
+
+@compiled
+def learn_heads(
+    rows, order, targets, n_outputs, weights, loss, learner, heads, limits, rows_ahead, buffers,
+    drops,
+):  # fmt: skip
+    """Learn ``rows`` in ``order`` with all heads, as ``learn`` does with one.
+
+    With ``drops``, a head whose numbers leave their range learns nothing more, and its losses
+    become infinite; without, the row is learnt by no head.
+    """
+    rule, totals, n_heads, before = learner.rule, heads.totals[0], heads.losses.shape[1], flush()
+    t, weight_sum, epoch_weight = totals["t"], totals["weight"], totals["epoch_weight"]
+    done, end, dropped = len(order), len(order) - 1, False
+    for h in range(n_heads):
+        dropped |= drops and heads.losses[0, h] == np.inf
+    for p in range(len(order)):
+        i = np.uintp(order[p])
+        if weights[i] == 0:
+            continue
+        _score(rows, learner, heads, t, i, buffers.sums)
+        later = p + rows_ahead
+        fetch_row(rows, np.uintp(order[later if later < end else end]))
+        show(targets, i, buffers.targets)
+        for h in range(len(buffers.sums)):
+            buffers.scores[h] = buffers.sums[h]
+        judge_heads(
+            loss, buffers.targets, buffers.scores, n_outputs, n_heads,
+            buffers.gradients, buffers.losses,
+        )  # fmt: skip
+        for h in range(n_heads):
+            buffers.gradients[h] *= weights[i]
+        fit = _all_fit(buffers, n_heads, limits.gradient / limits.max_abs)
+        if not fit:
+            fit = _all_fit(buffers, n_heads, limits.gradient / max_abs_of(rows, i))
+            dropped |= drops and not fit
+        if dropped:
+            _drop(buffers, heads, limits.gradient / max_abs_of(rows, i))
+            fit = True
+        if not (fit and 0 <= factor(rule, t + 1) < np.inf):
+            done = p
+            break
+        for h in range(n_heads):
+            heads.losses[0, h] += weights[i] * buffers.losses[h]
+            heads.losses[1, h] += weights[i] * buffers.losses[h]
+        weight_sum, epoch_weight = weight_sum + weights[i], epoch_weight + weights[i]
+        t += 1
+        for h in range(n_heads):
+            buffers.steps[h] = buffers.gradients[h]
+        if limits.max_norm < np.inf:
+            norm = norm_of(rows, i, learner.fit_intercept)
+            for h in range(n_heads):
+                size = norm * abs(buffers.gradients[h])
+                buffers.steps[h] *= limits.max_norm / size if size > limits.max_norm else 1.0
+        _update(rows, learner, heads, t, i, buffers.steps)
+    totals["t"], totals["weight"], totals["epoch_weight"] = t, weight_sum, epoch_weight
+    restore(before)
+    return done
+
+
+@compiled
+def score_heads(rows, bits, n_features, learner, heads, sums, out):
+    """Write the scores of every row into ``out``; the rest as ``score`` does with one head."""
+    n_rows = len(rows.indptr) - 1
+    t = heads.totals[0]["t"]
+    valid, smallest, largest = is_sound(rows), bits.unsigned, bits.words.dtype.type(0)
+    for first in range(0, n_rows, BLOCK):
+        last = first + BLOCK if first + BLOCK < n_rows else n_rows
+        if valid:
+            valid, low, high = inspect_block(rows, bits, n_features, first, last)
+            smallest = low if low < smallest else smallest
+            largest = high if high > largest else largest
+        if not valid:
+            break
+        for i in range(first, last):
+            later = i + BLOCK
+            fetch_row(rows, np.uintp(later if later < n_rows else n_rows - 1))
+            _score(rows, learner, heads, t, np.uintp(i), sums)
+            for h in range(out.shape[1]):
+                out[i, h] = sums[h]
+    return valid, smallest, largest
+
+
+@compiled
+def mean_loss(loss, targets, scores, weights, buffers):
+    """The weighted mean of the losses of the rows, summed over the heads."""
+    lost, weight_sum, n_heads = 0.0, 0.0, scores.shape[1]
+    for i in range(len(scores)):
+        if weights[i] != 0:
+            show(targets, i, buffers.targets)
+            for h in range(n_heads):
+                buffers.scores[h] = scores[i, h]
+            judge_heads(
+                loss, buffers.targets, buffers.scores, n_heads, n_heads, buffers.gradients,
+                buffers.losses,
+            )  # fmt: skip
+            for h in range(n_heads):
+                lost += weights[i] * buffers.losses[h]
+            weight_sum += weights[i]
+    return lost / weight_sum

@@ -1,0 +1,208 @@
+"""The loop of a model with one head: score a row, note its loss, learn it."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ...arithmetic.jit import compiled, inlined
+from ...arithmetic.lanes import WIDTH, load, total, zeros
+from ...formulas.rules import (
+    advanced,
+    context_at,
+    is_lazy,
+    local,
+    settled,
+    skips_zero_gradient,
+    unpenalised,
+    weight,
+)
+from .losses import judged
+from .records import (
+    gather,
+    lanes_of,
+    n_fields,
+    prefetch,
+    put_lanes,
+    read,
+    scatter,
+    write,
+)
+from .rows import BLOCK, fetch_row, inspect_block, is_sound, max_abs_of, norm_of, span
+from .subnormal import flush, restore
+
+
+class Arrays(NamedTuple):
+    """All that a model remembers: ``cells`` and ``intercept`` hold records of its rule."""
+
+    cells: np.ndarray
+    intercept: np.ndarray
+    totals: np.ndarray
+    losses: np.ndarray
+
+
+class Learner(NamedTuple):
+    """What is done to the records of a row's features, and to the intercept's."""
+
+    rule: tuple
+    intercept_rule: tuple
+    settings: tuple
+    fit_intercept: bool
+
+
+class Limits(NamedTuple):
+    """What a row must not exceed."""
+
+    gradient: float  # the largest gradient of a weight that can be learnt
+    max_abs: float  # the largest magnitude in the rows
+    max_norm: float  # to which the gradient of a row is shortened, or infinity
+
+
+class Ahead(NamedTuple):
+    """How many rows ahead memory is asked for entries, and for records (0: not at all)."""
+
+    rows: int
+    records: int
+
+
+@inlined
+def _fetch_records(rows, cells, i):
+    """Ask for the records of row ``i``."""
+    start, stop = span(rows, i)
+    for k in range(start, stop):
+        prefetch(cells, rows.indices[k])
+
+
+@inlined
+def _score(rows, learner, state, row, i, kept, keeps):
+    """The score of row ``i``. If ``keeps``, the settled records are left in ``kept``."""
+    start, stop = span(rows, i)
+    rest = stop - (stop - start) % WIDTH
+    sums = zeros(rows.values)
+    for k in range(start, rest, WIDTH):
+        sums += _products(rows, learner.rule, state.cells, row, k, None, kept, k - start, keeps)
+    if rest < stop:
+        sums += _products(
+            rows, learner.rule, state.cells, row, rest, stop, kept, rest - start, keeps
+        )
+    here = unpenalised(row)
+    record = settled(learner.intercept_rule, read(state.intercept, 0), here.t, here)
+    return np.float64(total(sums)) + np.float64(weight(learner.intercept_rule, record, here))
+
+
+@inlined
+def _products(rows, rule, cells, row, k, stop, kept, place, keeps):
+    """Weights times values for the vector of entries from ``k`` on."""
+    record = gather(cells, rows.indices, k, stop)
+    here = local(rule, record, row)
+    record = settled(rule, record, here.t, here)
+    if keeps:
+        put_lanes(kept, place * n_fields(cells), WIDTH, record)
+    return weight(rule, record, here) * load(rows.values, k, stop)
+
+
+@inlined
+def _learn_entries(rows, rule, cells, row, k, stop, gradient, kept, place):
+    """Learn the vector of entries from ``k`` on."""
+    if is_lazy(rule):
+        record = lanes_of(cells, kept, place * n_fields(cells), WIDTH, 4)
+    else:
+        record = gather(cells, rows.indices, k, stop)
+    here = local(rule, record, row)
+    record = advanced(rule, record, gradient * load(rows.values, k, stop), here)
+    scatter(cells, rows.indices, k, stop, record)
+
+
+@inlined
+def _learn_intercept(rule, intercept, row, gradient):
+    here = unpenalised(row)
+    record = settled(rule, read(intercept, 0), here.t - 1, here)
+    write(intercept, 0, advanced(rule, record, gradient, local(rule, record, here)))
+
+
+@compiled
+def learn(rows, order, y, weights, loss, learner, state, limits, ahead, kept):
+    """Learn ``rows`` in ``order``; a row of weight zero is passed over as if it were not there.
+
+    Each row is scored and its loss added to the totals *before* it is learnt. While its
+    gradient is worked out, later rows and their records are fetched: the processor would
+    otherwise wait for one after the other. ``kept`` has room for the settled records of the
+    longest row.
+
+    Returns how many positions of ``order`` were done: fewer than all if a row's score or rate is not
+    finite or one of its gradients is beyond the limit, in which case that row was not learnt.
+    """
+    rule, totals, before = learner.rule, state.totals[0], flush()
+    t, weight_sum, epoch_weight = totals["t"], totals["weight"], totals["epoch_weight"]
+    losses, epoch_losses = state.losses[0, 0], state.losses[1, 0]
+    done, end = len(order), len(order) - 1
+    for p in range(len(order)):
+        i = np.uintp(order[p])
+        if weights[i] == 0:
+            continue
+        row = context_at(rule, learner.settings, t)
+        score = _score(rows, learner, state, row, i, kept, is_lazy(rule))
+        later = p + ahead.rows
+        fetch_row(rows, np.uintp(order[later if later < end else end]))
+        if ahead.records > 0:
+            later = p + ahead.records
+            _fetch_records(rows, state.cells, np.uintp(order[later if later < end else end]))
+        gradient, lost = judged(loss, y[i], score)
+        gradient, lost = weights[i] * gradient, weights[i] * lost
+        size = abs(gradient)
+        row = context_at(rule, learner.settings, t + 1)
+        fits = size * limits.max_abs <= limits.gradient
+        fits = fits or size * max_abs_of(rows, i) <= limits.gradient
+        if not (fits and abs(score) < np.inf and 0 <= row.lr < np.inf):
+            done = p
+            break
+        losses, epoch_losses = losses + lost, epoch_losses + lost
+        weight_sum, epoch_weight = weight_sum + weights[i], epoch_weight + weights[i]
+        t += 1
+        if gradient == 0 and skips_zero_gradient(rule):
+            continue
+        if limits.max_norm < np.inf:
+            norm = size * norm_of(rows, i, learner.fit_intercept)
+            gradient *= limits.max_norm / norm if norm > limits.max_norm else 1.0
+        gradient = rows.values.dtype.type(gradient)
+        if learner.fit_intercept:
+            _learn_intercept(learner.intercept_rule, state.intercept, row, gradient)
+        start, stop = span(rows, i)
+        rest = stop - (stop - start) % WIDTH
+        for k in range(start, rest, WIDTH):
+            _learn_entries(rows, rule, state.cells, row, k, None, gradient, kept, k - start)
+        if rest < stop:
+            _learn_entries(rows, rule, state.cells, row, rest, stop, gradient, kept, rest - start)
+    totals["t"], totals["weight"], totals["epoch_weight"] = t, weight_sum, epoch_weight
+    state.losses[0, 0], state.losses[1, 0] = losses, epoch_losses
+    restore(before)
+    return done
+
+
+@compiled
+def score(rows, bits, n_features, learner, state, ahead, kept, out):
+    """Write the score of every row into ``out``, and return what ``inspect`` would of the rows.
+
+    Rows are scored right after their inspection. If they are not valid, or not finite,
+    ``out`` is of no use.
+    """
+    n_rows = len(rows.indptr) - 1
+    row = context_at(learner.rule, learner.settings, state.totals[0]["t"])
+    valid, smallest, largest = is_sound(rows), bits.unsigned, bits.words.dtype.type(0)
+    for first in range(0, n_rows, BLOCK):
+        last = first + BLOCK if first + BLOCK < n_rows else n_rows
+        if valid:
+            valid, low, high = inspect_block(rows, bits, n_features, first, last)
+            smallest = low if low < smallest else smallest
+            largest = high if high > largest else largest
+        if not valid:
+            break
+        for i in range(first, last):
+            later = i + BLOCK
+            fetch_row(rows, np.uintp(later if later < n_rows else n_rows - 1))
+            if ahead.records > 0:
+                later = i + ahead.records
+                _fetch_records(
+                    rows, state.cells, np.uintp(later if later < n_rows else n_rows - 1)
+                )
+            out[i] = _score(rows, learner, state, row, np.uintp(i), kept, False)
+    return valid, smallest, largest

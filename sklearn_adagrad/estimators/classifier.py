@@ -1,0 +1,565 @@
+"""The classifier: the only place that knows labels."""
+
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
+
+from .._sklearn import StrOptions, _fit_context
+from .._types import Loss, MatrixLike, Rule
+from ..formulas.losses import CLASSIFICATION, LogLoss, Multinomial
+from ..input.targets import Classes, Columns
+from .base import BaseAdagrad
+from .labels import (
+    balanced_factors,
+    balanced_in_passing,
+    check_classes,
+    class_factors,
+    encode,
+    encode_labels,
+)
+from .parameters import loss_options
+
+
+def _has_probabilities(self):
+    if hasattr(self._loss(), "probability"):
+        return True
+    named = [name for name, loss in CLASSIFICATION.items() if hasattr(loss, "probability")]
+    raise AttributeError(
+        f"Probabilities are not available with loss={self.loss!r}, only with "
+        f"{' and '.join(map(repr, named))} or a loss object that has probability(score)."
+    )
+
+
+class AdagradClassifier(ClassifierMixin, BaseAdagrad):
+    """Linear classifier with a learning rate for every feature, for sparse rows and streams.
+
+    Each weight ``w`` has an accumulator ``s`` of its squared gradients. With gradient ``g``, a row
+    does ``s += g ** 2`` and ``w -= lr * g / (sqrt(s) + eps)``: frequent features soon take small
+    steps, rare ones still large steps when they finally occur. Only the features of the row
+    are touched, so a row costs the same in 2**10 and in 2**24 columns.
+
+    ``fit`` makes shuffled epochs until the loss stops improving; ``partial_fit`` learns rows
+    once, in the order given, and it makes no difference to the last bit how a stream is cut
+    into calls. More than two classes, and several labels for a row, are learnt in one visit of each
+    row.
+
+    Parameters
+    ----------
+    loss : str or loss object, default="log_loss"
+        What to minimise; see :ref:`losses`. "log_loss" (logistic regression) and
+        "modified_huber" give probabilities; "hinge" and "squared_hinge" are linear support
+        vector machines; "perceptron" learns from mistakes only. An object with the methods
+        ``value(y, score)`` and ``gradient(y, score)`` may be of your own making: see
+        :ref:`own_loss`.
+    lr : float, default=0.1
+        Learning rate: the size of a feature's very first step, and an upper bound of every
+        later one. The best value is near 0.05 for one-hot rows and 1 or more for TF-IDF rows;
+        it is the one parameter that is always worth a search.
+    eps : float, default=1e-10
+        Added to the root of the accumulator, outside the root; the default is PyTorch's. It
+        holds back features whose gradients are small: large values, up to 1, help on text,
+        values below 1e-4 make little difference on one-hot rows. 0 is allowed, and 0 / 0 is a
+        step of 0.
+    lr_decay : float, default=0.0
+        Row ``t`` is learnt with ``lr / (1 + (t - 1) * lr_decay)``. The accumulator already
+        makes steps smaller, hence no further decay by default.
+    initial_accumulator_value : float, default=0.0
+        What every accumulator starts from. A small value such as 1e-3 tames the first steps
+        of rare features at a high ``lr``; the default is PyTorch's.
+    rule : {"adagrad", "dual_averaging", "ftrl"} or rule object, default="adagrad"
+        The update rule; see :ref:`rules`. "adagrad" steps from where the weights are (mirror
+        descent); "dual_averaging" and "ftrl" derive them from sums of gradients, and have many
+        more exact zeros for the same penalty. Objects from ``sklearn_adagrad.rules`` carry
+        knobs of their own and wrap one another:
+        ``Momentum(Clipped(Adagrad(eps_inside=True), norm=1.0), momentum=0.9)``.
+    alpha : float or array of shape (n_features,), default=0.0
+        Strength of the penalty ``alpha * (l1_ratio * abs(w) + (1 - l1_ratio) / 2 * w ** 2)`` on
+        every weight in every row, whether the row has the feature or not: exactly, in closed
+        form. With ``rule="ftrl"`` it is one penalty on all rows together. An array has one
+        strength for each feature; 0 means no penalty. The intercept has none.
+    l1_ratio : float, default=0.0
+        Share of the absolute values in the penalty, in [0, 1]: above 0, weights become exactly
+        0. The default is a penalty on squares only.
+    fit_intercept : bool, default=True
+        Whether to learn an intercept. It has its own accumulator, like any feature.
+    max_iter : int, default=100
+        The most epochs (passes over the rows) that ``fit`` makes. ``partial_fit`` makes one.
+    tol : float or None, default=1e-3
+        ``fit`` stops when the loss fails to improve by ``tol``; see ``n_iter_no_change``. None
+        trains for ``max_iter`` epochs.
+    n_iter_no_change : int, default=5
+        How many epochs in a row must fail to improve the best loss by ``tol``.
+    shuffle : bool, default=True
+        Whether ``fit`` visits the rows in a new random order in every epoch. ``partial_fit``
+        never shuffles.
+    early_stopping : bool, default=False
+        Whether ``fit`` judges epochs by the loss of rows that it does not learn, and keeps the
+        weights of the best epoch. Those rows are ``X_val`` if given to ``fit``, else a stratified
+        ``validation_fraction`` of ``X``.
+        Keeping the best weights takes a second copy of the state.
+    validation_fraction : float, default=0.1
+        Share of the rows to hold out for early stopping. Not used if ``X_val`` is given.
+    multi_class : {"ovr", "multinomial"}, default="ovr"
+        How more than two classes are learnt: each against the rest, or all together by the loss
+        ``log(sum(exp(scores))) - scores[label]``, for which ``loss`` must be "log_loss". The
+        default was more accurate on texts (20 newsgroups); "multinomial" gives better
+        probabilities where features are few and dense. No effect on two classes or on labels.
+    class_weight : dict, "balanced" or None, default=None
+        Multiplies the weights of the rows of each class. "balanced" uses
+        ``n_rows / (n_classes * n_rows_of_the_class)``, counting by ``sample_weight``: in ``fit``
+        over all of ``y``; in ``partial_fit`` over the rows up to and including the one being
+        learnt, so that it also works on a stream. Must be None if ``y`` has several labels.
+    warm_start : bool, default=False
+        Whether ``fit`` continues with the weights, accumulators and clock of the previous call
+        instead of starting anew.
+    random_state : int, RandomState instance or None, default=None
+        Decides the order of the rows in ``fit`` and which of them are held out. An int makes
+        results reproducible to the last bit.
+    verbose : int, default=0
+        Above 0, ``fit`` prints a line after each epoch. For a progress bar, pass
+        :class:`sklearn.callback.ProgressBar` to ``set_callbacks``.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted; if ``y`` has several for a row, the numbers of its columns.
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        The weights, float32 if the first input was float32, else float64. One row if there are
+        two classes; positive weights speak for ``classes_[1]``. Reading it copies all weights.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        The intercepts; 0 if never learnt.
+    accumulator_ : ndarray of the shape of ``coef_``
+        Sum of the squared gradients of each weight.
+    t_ : int
+        Number of rows learnt so far, over all epochs and calls. A row of weight zero does not
+        count.
+    progressive_loss_ : float
+        Weighted mean loss of all rows so far, each taken just before the row was learnt: an
+        honest estimate of the loss on new rows, free of charge (progressive validation). With
+        several classes, the losses of the one-versus-rest problems are added, as are those of
+        several labels. With the rule
+        ``Averaged`` it is that of the weights themselves, not of their mean.
+    n_iter_ : int
+        Number of epochs of the last ``fit``.
+    loss_curve_ : list of float
+        For each epoch of the last ``fit``, the mean loss of its rows, each before it was learnt.
+    validation_loss_curve_ : list of float
+        For each epoch of the last ``fit``, the mean loss of the held-out rows after it. Only with
+        ``early_stopping``.
+    best_n_iter_ : int
+        The epoch, counted from 1, whose weights were kept. Only with ``early_stopping``.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, if all names of the first input were strings.
+
+    See Also
+    --------
+    AdagradRegressor : The same for numbers.
+    sklearn.linear_model.SGDClassifier : One learning rate for all features.
+
+    Notes
+    -----
+    CSR input of float32 or float64 is used where it lies, without a copy, if its indices are
+    sorted and distinct and it stores no zeros, as scikit-learn's vectorizers leave it. Other
+    input is converted first. float32 input gives a float32 model of half the size: 8 bytes per
+    feature, 12 with "ftrl", and 16 with "adagrad" and a penalty.
+
+    References
+    ----------
+    Duchi, J., Hazan, E. and Singer, Y. (2011). Adaptive Subgradient Methods for Online
+    Learning and Stochastic Optimization. JMLR 12, 2121-2159: "adagrad" is the composite mirror
+    descent of equation 4 with the regularisers of section 5, "dual_averaging" equation 3.
+
+    McMahan, H. B. and others (2013). Ad Click Prediction: a View from the Trenches. KDD:
+    algorithm 1 is "ftrl".
+
+    Blum, A., Kalai, A. and Langford, J. (1999). Beating the hold-out: bounds for k-fold and
+    progressive cross-validation. COLT.
+
+    Examples
+    --------
+    >>> from sklearn.feature_extraction import FeatureHasher
+    >>> from sklearn_adagrad import AdagradClassifier
+    >>> hasher = FeatureHasher(2**20, input_type="string")
+    >>> rows = [["user=ann", "ad=shoes"], ["user=bob", "ad=shoes"], ["user=ann", "ad=tea"]]
+    >>> clicked = [1, 0, 1]
+    >>> model = AdagradClassifier(lr=0.5)
+    >>> for _ in range(10):  # chunks of a stream
+    ...     model = model.partial_fit(hasher.transform(rows), clicked, classes=[0, 1])
+    >>> model.predict(hasher.transform([["user=ann", "ad=hats"], ["user=bob", "ad=hats"]]))
+    array([1, 0])
+    >>> model.t_
+    30
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "loss": loss_options(CLASSIFICATION),
+        **BaseAdagrad._parameter_constraints,
+        "multi_class": [StrOptions({"ovr", "multinomial"})],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+    }
+    _losses: ClassVar[dict] = CLASSIFICATION
+
+    def __init__(
+        self,
+        loss: str | Loss = "log_loss",
+        *,
+        lr: float = 0.1,
+        eps: float = 1e-10,
+        lr_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+        rule: str | Rule = "adagrad",
+        alpha: float | ArrayLike = 0.0,
+        l1_ratio: float = 0.0,
+        fit_intercept: bool = True,
+        max_iter: int = 100,
+        tol: float | None = 1e-3,
+        n_iter_no_change: int = 5,
+        shuffle: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        multi_class: str = "ovr",
+        class_weight: dict | str | None = None,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.loss = loss
+        self.lr = lr
+        self.eps = eps
+        self.lr_decay = lr_decay
+        self.initial_accumulator_value = initial_accumulator_value
+        self.rule = rule
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.shuffle = shuffle
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.multi_class = multi_class
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = self.class_weight is None
+        tags.target_tags.multi_output = self.class_weight is None
+        return tags
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | float | None = None,
+        *,
+        X_val: MatrixLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | float | None = None,
+    ) -> Self:
+        """Train from the beginning, or with ``warm_start`` from where training stood.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows to learn. Finite; float32 and float64 are kept, the rest becomes float64.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            The labels, of any type that sorts; at least two different ones. Or a matrix of 0 and
+            1 with a column for each label; it may be sparse.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Multiplies the loss of each row. Finite, not negative, not all zero; a row of weight
+            zero is passed over as if it were not there. None is a weight of 1.
+        X_val, y_val, sample_weight_val : default=None
+            Rows to judge epochs by, in the form of ``X``, ``y`` and ``sample_weight``. Only with
+            ``early_stopping=True``.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input or a parameter is not valid; the message names the row or parameter.
+        FloatingPointError
+            If training diverges; the message says what to change. In both cases the estimator
+            is as it was before the call.
+        """
+        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | float | None = None,
+    ) -> Self:
+        """Learn rows once, in the order given, and continue from where learning stood.
+
+        It makes no difference how a stream of rows is cut into calls.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows to learn. Finite. The first call decides the dtype of the model: float32 if
+            ``X`` is float32, else float64; later rows are converted to it.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            The labels, all of them among ``classes``; or a matrix of 0 and 1 with a column for each
+            label.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever occur. Required in the first call, and the same or left out
+            in later ones. Not needed if ``y`` is a matrix.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Multiplies the loss of each row. Finite, not negative; a row of weight zero is passed
+            over as if it were not there. None is a weight of 1.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input or a parameter is not valid; the message names the row or parameter, and
+            the estimator is as it was before the call.
+        FloatingPointError
+            If a score or gradient leaves the range of numbers; the message names the row, which
+            is not learnt, and says what to change. The rows before it are learnt.
+        """
+        return self._partial_fit(X, y, sample_weight, classes=classes)
+
+    # --- labels ---------------------------------------------------------------------------
+
+    def _begin_fit(self, y, weights, warm):
+        if y.ndim == 2:
+            return self._begin_labels(y.shape[1], warm)
+        if warm and self._is_multilabel:
+            raise ValueError("y has one class for each row, but the model was trained with labels.")
+        try:
+            check_classification_targets(y)
+            classes = np.unique(y)
+        except TypeError as error:
+            raise ValueError(f"The labels in y do not sort; are some missing? {error}") from error
+        if warm:
+            encode(y, self.classes_)
+            classes = self.classes_
+        check_classes(classes)
+        counts = np.bincount(encode(y, classes), weights, len(classes))
+        return {
+            "classes_": classes,
+            "_is_multilabel": False,
+            "_class_counts": counts,
+            "_all_counts": counts.sum(),
+        }
+
+    def _begin_partial_fit(self, y, classes):
+        if y.ndim == 2:
+            return self._begin_labels(y.shape[1], self.__sklearn_is_fitted__(), classes)
+        if self.__sklearn_is_fitted__():
+            if classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
+                raise ValueError(
+                    f"classes={classes!r} differs from those of the first call, "
+                    f"{self.classes_!r}. They cannot change: leave the argument out, or train a "
+                    "new model."
+                )
+            names = ("classes_", "_is_multilabel", "_class_counts", "_all_counts")
+            return {name: getattr(self, name) for name in names}
+        if classes is None:
+            raise ValueError(
+                "classes must be passed on the first call to partial_fit: all labels that will "
+                "ever occur."
+            )
+        classes = unique_labels(classes)
+        check_classes(classes)
+        return {
+            "classes_": classes,
+            "_is_multilabel": False,
+            "_class_counts": np.zeros(len(classes)),
+            "_all_counts": 0.0,
+        }
+
+    def _begin_labels(self, n_labels, fitted, classes=None):
+        """The same for an indicator matrix."""
+        if self.class_weight is not None:
+            raise ValueError(
+                f"class_weight={self.class_weight!r} is for rows of one class each, but y has a "
+                "column for every label. Leave it out."
+            )
+        if fitted and not (self._is_multilabel and n_labels == len(self.classes_)):
+            raise ValueError(
+                f"y has {n_labels} columns of labels, but the model was trained with "
+                f"{len(self.classes_)} {'labels' if self._is_multilabel else 'classes'}."
+            )
+        if classes is not None and not np.array_equal(classes, np.arange(n_labels)):
+            raise ValueError(
+                f"classes={classes!r} must be the numbers of the {n_labels} columns of y, or left "
+                "out."
+            )
+        return {
+            "classes_": np.arange(n_labels),
+            "_is_multilabel": True,
+            "_class_counts": np.zeros(0),
+            "_all_counts": 0.0,
+        }
+
+    def _targets(self, y, fitted, name="y"):
+        if fitted["_is_multilabel"]:
+            return Columns(2.0 * encode_labels(y, len(fitted["classes_"]), name) - 1.0)
+        if y.ndim == 2:
+            raise ValueError(f"{name} has columns of labels, but y has one class for each row.")
+        codes = encode(y, fitted["classes_"], name)
+        if len(fitted["classes_"]) == 2:
+            return Columns(2.0 * codes[:, np.newaxis] - 1.0)
+        return Classes(codes, len(fitted["classes_"]))
+
+    def _loss_for(self, fitted):
+        loss = self._loss()
+        if self.multi_class != "multinomial":
+            return loss
+        if not isinstance(loss, LogLoss):
+            raise ValueError(
+                f"multi_class='multinomial' needs loss='log_loss', but loss={self.loss!r}. Use "
+                "multi_class='ovr'."
+            )
+        is_joint = len(fitted["classes_"]) > 2 and not fitted["_is_multilabel"]
+        return Multinomial() if is_joint else loss
+
+    def _weigh(self, y, weights, fitted):
+        if self.class_weight is None:
+            return weights
+        if self.class_weight == "balanced":
+            factors = balanced_factors(fitted["_class_counts"])
+        else:
+            factors = class_factors(self.class_weight, fitted["classes_"])
+        return weights * factors[encode(y, fitted["classes_"])]
+
+    def _weigh_in_passing(self, y, weights, fitted):
+        if self.class_weight != "balanced":
+            return self._weigh(y, weights, fitted), {}
+        factors, counts, total = balanced_in_passing(
+            encode(y, fitted["classes_"]), weights, fitted["_class_counts"], fitted["_all_counts"]
+        )
+        return weights * factors, {"_class_counts": counts, "_all_counts": total}
+
+    def _splitter(self, fitted):
+        kind = ShuffleSplit if fitted["_is_multilabel"] else StratifiedShuffleSplit
+        return kind(n_splits=1, test_size=self.validation_fraction, random_state=self.random_state)
+
+    # --- prediction -----------------------------------------------------------------------
+
+    def decision_function(self, X: MatrixLike) -> NDArray:
+        """Scores of the rows: the weighted sums of their features, plus the intercept.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes), float64
+            For two classes, positive speaks for ``classes_[1]``; with ``loss="log_loss"`` they are
+            log-odds. For more, the largest wins.
+        """
+        scores = self._scores(X)
+        return scores[:, 0] if scores.shape[1] == 1 else scores
+
+    def predict(self, X: MatrixLike) -> NDArray:
+        """Labels of the rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,) or (n_samples, n_labels)
+            The class of the largest score; or 1 for each label whose score is positive, else 0.
+        """
+        scores = self._scores(X)
+        if self._is_multilabel:
+            return (scores > 0).astype(np.intp)
+        best = scores[:, 0] > 0 if scores.shape[1] == 1 else scores.argmax(axis=1)
+        return self.classes_[best.astype(np.intp)]
+
+    @available_if(_has_probabilities)
+    def predict_proba(self, X: MatrixLike) -> NDArray:
+        """Probabilities of the classes; only for losses that have them.
+
+        For more than two classes, those of the one-versus-rest problems, divided by their sum, or
+        with ``multi_class="multinomial"`` the softmax of the scores.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes), float64
+            In the order of ``classes_``. Those of several labels don't sum to 1.
+
+        Raises
+        ------
+        AttributeError
+            If the loss has no probabilities.
+
+        References
+        ----------
+        For ``loss="modified_huber"``: Zadrozny, B. and Elkan, C. (2002). Transforming classifier
+        scores into accurate multiclass probability estimates. KDD; as in scikit-learn.
+        """
+        scores = self._scores(X)
+        with np.errstate(under="ignore"):
+            chances = self._loss_for(vars(self)).probability(scores)
+        if self._is_multilabel:
+            return chances
+        if chances.shape[1] == 1:
+            return np.hstack([1.0 - chances, chances])
+        total = chances.sum(axis=1, keepdims=True)
+        equal = np.full_like(chances, 1.0 / chances.shape[1])
+        return np.divide(chances, total, out=equal, where=total > 0)
+
+    @available_if(_has_probabilities)
+    def predict_log_proba(self, X: MatrixLike) -> NDArray:
+        """Logarithms of ``predict_proba``; only for losses that have probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes), float64
+            In the order of ``classes_``; -inf for a probability of 0.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    @property
+    def coef_(self) -> NDArray:
+        return self._read("weight", "weights")
+
+    @property
+    def intercept_(self) -> NDArray:
+        return self._read("weight", "intercept")[:, 0]
+
+    @property
+    def accumulator_(self) -> NDArray:
+        return self._read("accumulator", "weights")

@@ -1,0 +1,40 @@
+"""What to say when a score or a gradient left the range of numbers."""
+
+import numpy as np
+
+# Beyond this, a number in the data is more likely to blame than lr.
+_HUGE = 1e9
+
+
+def divergence(problem, row, lr, loss):
+    """The error for a ``row`` whose score or gradient is out of range, with its remedy."""
+    rows = problem.rows
+    values = np.abs(rows.values[rows.indptr[row] : rows.indptr[row + 1]].astype(np.float64))
+    sizes = problem.targets.sizes()
+    target = float(sizes[row])
+    said = (
+        f"Training diverged: the score or a gradient of row {row} is out of range for "
+        f"{rows.values.dtype}."
+    )
+    for size, what, remedy in (
+        (values.max(initial=0.0), "a value", "scale the features, for instance with "
+         "sklearn.preprocessing.MaxAbsScaler"),
+        (target, "a target y", "scale y"),
+        (float(problem.weights[row]), "a sample_weight", "scale the weights to a mean of 1"),
+    ):  # fmt: skip
+        if size > _HUGE:
+            return FloatingPointError(f"{said} It has {what} of {size:.2g}: {remedy}.")
+    # A row moves each of its weights by at most lr, and so its own score by at most lr times
+    # the sum of its magnitudes: that should not exceed what is to be predicted.
+    aim = max(1.0, float(sizes.max()))
+    if hasattr(loss, "prediction"):
+        aim = max(1.0, np.log(aim))  # scores are on the other side of the link
+    safe = aim / (values.sum() + 1.0)
+    if lr > safe:
+        return FloatingPointError(
+            f"{said} lr={lr:g} is too large: at most {safe:.2g} is safe with such rows."
+        )
+    return FloatingPointError(
+        f"{said} Its largest value is {values.max(initial=0.0):.2g} and its target {target:.2g}: "
+        "scale the features and y."
+    )

@@ -1,0 +1,67 @@
+"""Hyper-parameters become a loss and a rule."""
+
+from numbers import Integral, Real
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from .._sklearn import HasMethods, Interval, StrOptions
+from ..formulas.rules import RULES
+from ..model.binding import bind
+
+# What the candidates of a search may differ in.
+SEARCHED = ("lr", "eps", "alpha", "l1_ratio", "initial_accumulator_value")
+
+
+def loss_options(registry):
+    """What ``loss=`` accepts: a name from ``registry``, or an object with a loss's methods."""
+    return [StrOptions(set(registry)), HasMethods(["value", "gradient"])]
+
+
+class Parameters(BaseEstimator):
+    """The hyper-parameters that both estimators have, and what may be their values."""
+
+    _losses: ClassVar[dict]  # the losses that have a name
+    _parameter_constraints: ClassVar[dict] = {
+        "lr": [Interval(Real, 0, None, closed="left")],
+        "eps": [Interval(Real, 0, None, closed="left")],
+        "lr_decay": [Interval(Real, 0, None, closed="left")],
+        "initial_accumulator_value": [Interval(Real, 0, None, closed="left")],
+        "rule": [StrOptions(set(RULES)), tuple],
+        "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "fit_intercept": ["boolean"],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left"), None],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def _loss(self):
+        """The loss as a named tuple whose numbers are floats: one compilation serves them all."""
+        if isinstance(self.loss, str):
+            if self.loss not in self._losses:
+                raise ValueError(f"loss={self.loss!r} is not one of {sorted(self._losses)}.")
+            return self._losses[self.loss]()
+        if not isinstance(self.loss, tuple):
+            raise TypeError(
+                f"loss={self.loss!r} must be an instance of a typing.NamedTuple class: the "
+                "compiler tells losses apart by their class and reads their fields at run time."
+            )
+        if not all(isinstance(each, Real) for each in self.loss):
+            raise TypeError(f"All fields of loss={self.loss!r} must be numbers.")
+        loss = type(self.loss)(*map(float, self.loss))
+        if hasattr(loss, "check_parameters"):
+            loss.check_parameters()
+        return loss
+
+    def _rule(self, dtype, **instead):
+        """The rule with ``self``'s hyper-parameters, some of them replaced, for ``dtype``."""
+        numbers = {name: instead.get(name, getattr(self, name)) for name in (*SEARCHED, "lr_decay")}
+        return bind(self.rule, np.dtype(dtype), **numbers)

@@ -1,0 +1,358 @@
+"""The regressor: targets, and the inverse of the link function."""
+
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import RegressorMixin
+from sklearn.model_selection import ShuffleSplit
+
+from .._sklearn import _fit_context
+from .._types import Loss, MatrixLike, Rule
+from ..formulas.losses import REGRESSION
+from ..input.checks import check_numbers
+from ..input.targets import Columns
+from .base import BaseAdagrad
+from .parameters import loss_options
+
+
+class AdagradRegressor(RegressorMixin, BaseAdagrad):
+    """Linear regressor with a learning rate for every feature, for sparse rows and streams.
+
+    Each weight ``w`` has an accumulator ``s`` of its squared gradients. With gradient ``g``, a row
+    does ``s += g ** 2`` and ``w -= lr * g / (sqrt(s) + eps)``: frequent features soon take small
+    steps, rare ones still large steps when they finally occur. Only the features of the row
+    are touched, so a row costs the same in 2**10 and in 2**24 columns.
+
+    ``fit`` makes shuffled epochs until the loss stops improving; ``partial_fit`` learns rows
+    once, in the order given, and it makes no difference to the last bit how a stream is cut
+    into calls. Several targets are learnt in one visit of each row.
+
+    Parameters
+    ----------
+    loss : str or loss object, default="squared_error"
+        What to minimise; see :ref:`losses`. "squared_error" aims at the mean, and so do
+        "poisson", "gamma" and "tweedie" with a log link (for counts, positive amounts and
+        sums of amounts); "absolute_error" at the median, "quantile" at a quantile; "huber",
+        "epsilon_insensitive" and "squared_epsilon_insensitive" bear outliers or ignore small
+        errors. Losses with a parameter are best given as objects:
+        ``sklearn_adagrad.losses.Quantile(0.9)``. An object with the methods
+        ``value(y, score)`` and ``gradient(y, score)`` may be of your own making: see
+        :ref:`own_loss`.
+    lr : float, default=0.1
+        Learning rate: the size of a feature's very first step, and an upper bound of every
+        later one. The best value is near 0.05 for one-hot rows and 1 or more for TF-IDF rows;
+        it is the one parameter that is always worth a search.
+    eps : float, default=1e-10
+        Added to the root of the accumulator, outside the root; the default is PyTorch's. It
+        holds back features whose gradients are small: large values, up to 1, help on text,
+        values below 1e-4 make little difference on one-hot rows. 0 is allowed, and 0 / 0 is a
+        step of 0.
+    lr_decay : float, default=0.0
+        Row ``t`` is learnt with ``lr / (1 + (t - 1) * lr_decay)``. The accumulator already
+        makes steps smaller, hence no further decay by default.
+    initial_accumulator_value : float, default=0.0
+        What every accumulator starts from. A small value such as 1e-3 tames the first steps
+        of rare features at a high ``lr``; the default is PyTorch's.
+    rule : {"adagrad", "dual_averaging", "ftrl"} or rule object, default="adagrad"
+        The update rule; see :ref:`rules`. "adagrad" steps from where the weights are (mirror
+        descent); "dual_averaging" and "ftrl" derive them from sums of gradients, and have many
+        more exact zeros for the same penalty. Objects from ``sklearn_adagrad.rules`` carry
+        knobs of their own and wrap one another:
+        ``Momentum(Clipped(Adagrad(eps_inside=True), norm=1.0), momentum=0.9)``.
+    alpha : float or array of shape (n_features,), default=0.0
+        Strength of the penalty ``alpha * (l1_ratio * abs(w) + (1 - l1_ratio) / 2 * w ** 2)`` on
+        every weight in every row, whether the row has the feature or not: exactly, in closed
+        form. With ``rule="ftrl"`` it is one penalty on all rows together. An array has one
+        strength for each feature; 0 means no penalty. The intercept has none.
+    l1_ratio : float, default=0.0
+        Share of the absolute values in the penalty, in [0, 1]: above 0, weights become exactly
+        0. The default is a penalty on squares only.
+    fit_intercept : bool, default=True
+        Whether to learn an intercept. It has its own accumulator, like any feature.
+    max_iter : int, default=100
+        The most epochs (passes over the rows) that ``fit`` makes. ``partial_fit`` makes one.
+    tol : float or None, default=1e-3
+        ``fit`` stops when the loss fails to improve by ``tol``; see ``n_iter_no_change``. None
+        trains for ``max_iter`` epochs.
+    n_iter_no_change : int, default=5
+        How many epochs in a row must fail to improve the best loss by ``tol``.
+    shuffle : bool, default=True
+        Whether ``fit`` visits the rows in a new random order in every epoch. ``partial_fit``
+        never shuffles.
+    early_stopping : bool, default=False
+        Whether ``fit`` judges epochs by the loss of rows that it does not learn, and keeps the
+        weights of the best epoch. Those rows are ``X_val`` if given to ``fit``, else a random
+        ``validation_fraction`` of ``X``.
+        Keeping the best weights takes a second copy of the state.
+    validation_fraction : float, default=0.1
+        Share of the rows to hold out for early stopping. Not used if ``X_val`` is given.
+    warm_start : bool, default=False
+        Whether ``fit`` continues with the weights, accumulators and clock of the previous call
+        instead of starting anew.
+    random_state : int, RandomState instance or None, default=None
+        Decides the order of the rows in ``fit`` and which of them are held out. An int makes
+        results reproducible to the last bit.
+    verbose : int, default=0
+        Above 0, ``fit`` prints a line after each epoch. For a progress bar, pass
+        :class:`sklearn.callback.ProgressBar` to ``set_callbacks``.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
+        The weights, float32 if the first input was float32, else float64. Reading it copies
+        all weights.
+    intercept_ : ndarray of shape (1,) or (n_targets,)
+        The intercept; 0 if never learnt.
+    accumulator_ : ndarray of the shape of ``coef_``
+        Sum of the squared gradients of each weight.
+    t_ : int
+        Number of rows learnt so far, over all epochs and calls. A row of weight zero does not
+        count.
+    progressive_loss_ : float
+        Weighted mean loss of all rows so far, each taken just before the row was learnt: an
+        honest estimate of the loss on new rows, free of charge (progressive validation). With
+        the rule ``Averaged`` it is that of the weights themselves, not of their mean.
+    n_iter_ : int
+        Number of epochs of the last ``fit``.
+    loss_curve_ : list of float
+        For each epoch of the last ``fit``, the mean loss of its rows, each before it was learnt.
+    validation_loss_curve_ : list of float
+        For each epoch of the last ``fit``, the mean loss of the held-out rows after it. Only with
+        ``early_stopping``.
+    best_n_iter_ : int
+        The epoch, counted from 1, whose weights were kept. Only with ``early_stopping``.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, if all names of the first input were strings.
+
+    See Also
+    --------
+    AdagradClassifier : The same for labels.
+    sklearn.linear_model.SGDRegressor : One learning rate for all features.
+
+    Notes
+    -----
+    A weight moves by at most ``lr`` per row. Targets far from 0 are therefore slow to reach:
+    scale ``y`` to a spread near 1, for instance with
+    :class:`sklearn.compose.TransformedTargetRegressor`, or raise ``lr``.
+
+    CSR input of float32 or float64 is used where it lies, without a copy, if its indices are
+    sorted and distinct and it stores no zeros. Other input is converted first. float32 input
+    gives a float32 model of half the size: 8 bytes per feature, 12
+    with "ftrl", and 16 with "adagrad" and a penalty.
+
+    References
+    ----------
+    Duchi, J., Hazan, E. and Singer, Y. (2011). Adaptive Subgradient Methods for Online
+    Learning and Stochastic Optimization. JMLR 12, 2121-2159: "adagrad" is the composite mirror
+    descent of equation 4 with the regularisers of section 5, "dual_averaging" equation 3.
+
+    McMahan, H. B. and others (2013). Ad Click Prediction: a View from the Trenches. KDD:
+    algorithm 1 is "ftrl".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.sparse import random_array
+    >>> from sklearn_adagrad import AdagradRegressor
+    >>> X = random_array((1000, 50), density=0.1, rng=0, format="csr")
+    >>> y = X @ np.linspace(-1, 1, 50) + 3
+    >>> model = AdagradRegressor(lr=0.5, random_state=0).fit(X, y)
+    >>> round(model.score(X, y), 2)
+    1.0
+    >>> model.intercept_.round(1)
+    array([3.])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "loss": loss_options(REGRESSION),
+        **BaseAdagrad._parameter_constraints,
+    }
+    _losses: ClassVar[dict] = REGRESSION
+
+    def __init__(
+        self,
+        loss: str | Loss = "squared_error",
+        *,
+        lr: float = 0.1,
+        eps: float = 1e-10,
+        lr_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+        rule: str | Rule = "adagrad",
+        alpha: float | ArrayLike = 0.0,
+        l1_ratio: float = 0.0,
+        fit_intercept: bool = True,
+        max_iter: int = 100,
+        tol: float | None = 1e-3,
+        n_iter_no_change: int = 5,
+        shuffle: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.loss = loss
+        self.lr = lr
+        self.eps = eps
+        self.lr_decay = lr_decay
+        self.initial_accumulator_value = initial_accumulator_value
+        self.rule = rule
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.shuffle = shuffle
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | float | None = None,
+        *,
+        X_val: MatrixLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | float | None = None,
+    ) -> Self:
+        """Train from the beginning, or with ``warm_start`` from where training stood.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows to learn. Finite; float32 and float64 are kept, the rest becomes float64.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The targets. Finite; poisson, gamma and tweedie losses restrict their sign.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Multiplies the loss of each row. Finite, not negative, not all zero; a row of weight
+            zero is passed over as if it were not there. None is a weight of 1.
+        X_val, y_val, sample_weight_val : default=None
+            Rows to judge epochs by, in the form of ``X``, ``y`` and ``sample_weight``. Only with
+            ``early_stopping=True``.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input or a parameter is not valid; the message names the row or parameter.
+        FloatingPointError
+            If training diverges; the message says what to change. In both cases the estimator
+            is as it was before the call.
+        """
+        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | float | None = None
+    ) -> Self:
+        """Learn rows once, in the order given, and continue from where learning stood.
+
+        It makes no difference how a stream of rows is cut into calls.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows to learn. Finite. The first call decides the dtype of the model: float32 if
+            ``X`` is float32, else float64; later rows are converted to it.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The targets. Finite; poisson, gamma and tweedie losses restrict their sign.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Multiplies the loss of each row. Finite, not negative; a row of weight zero is passed
+            over as if it were not there. None is a weight of 1.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input or a parameter is not valid; the message names the row or parameter, and
+            the estimator is as it was before the call.
+        FloatingPointError
+            If a score or gradient leaves the range of numbers; the message names the row, which
+            is not learnt, and says what to change. The rows before it are learnt.
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    def _begin_fit(self, y, weights, warm):
+        return {"_n_targets": y.shape[1] if y.ndim == 2 else None}
+
+    def _begin_partial_fit(self, y):
+        if self.__sklearn_is_fitted__():
+            return {"_n_targets": self._n_targets}
+        return self._begin_fit(y, None, False)
+
+    def _targets(self, y, fitted, name="y"):
+        y = check_numbers(y, name)
+        n_targets = fitted["_n_targets"] or 1
+        y = y.reshape(len(y), -1)
+        if y.shape[1] != n_targets:
+            raise ValueError(
+                f"{name} has {y.shape[1]} columns, but the model has {n_targets} targets."
+            )
+        loss = self._loss()
+        if hasattr(loss, "check_target"):
+            for column in y.T:
+                try:
+                    loss.check_target(column)
+                except ValueError as error:
+                    raise ValueError(f"{name} is not for this loss: {error}") from error
+        return Columns(y)
+
+    def _splitter(self, fitted):
+        return ShuffleSplit(
+            n_splits=1, test_size=self.validation_fraction, random_state=self.random_state
+        )
+
+    def predict(self, X: MatrixLike) -> NDArray:
+        """Predictions for the rows: their scores, or for a loss with a log link their exponentials.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        predictions : ndarray of shape (n_samples,) or (n_samples, n_targets), float64
+            In the units of ``y``.
+        """
+        loss, scores = self._loss(), self._scores(X)
+        scores = scores[:, 0] if self._n_targets is None else scores
+        return loss.prediction(scores) if hasattr(loss, "prediction") else scores
+
+    @property
+    def coef_(self) -> NDArray:
+        return self._read_targets("weight")
+
+    @property
+    def intercept_(self) -> NDArray:
+        return self._read("weight", "intercept")[:, 0]
+
+    @property
+    def accumulator_(self) -> NDArray:
+        return self._read_targets("accumulator")
+
+    def _read_targets(self, name):
+        fields = self._read(name, "weights")
+        return fields[0] if self._n_targets is None else fields

@@ -1,0 +1,301 @@
+"""The losses, each written once. To add one: write its class, add a line to a registry below.
+
+A loss is a named tuple of its hyper-parameters with two methods on plain numbers:
+
+* ``value(y, score)``: the loss;
+* ``gradient(y, score)``: its derivative by the score. At a kink it is 0 where 0 is a
+  subgradient; the perceptron's, which could then never start, is the one exception.
+
+Classifiers pass ``y`` as -1 or +1, and offer probabilities if the loss has
+``probability(score)``. Regressors pass numbers; a loss with a link function has
+``prediction(score)``, and one that cannot take every number has ``check_target(y)``.
+These three are ordinary NumPy code on arrays. ``check_parameters()`` refuses parameters that
+make no sense. Scores reach all methods as float64.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..arithmetic.elementary import exp, log1p
+from ..arithmetic.jit import generic
+from ..arithmetic.lanes import where
+
+
+@generic
+def value(self, y, score):
+    """The loss of ``score`` where ``y`` was right."""
+
+
+@generic
+def gradient(self, y, score):
+    """d loss / d score."""
+
+
+class LogLoss(NamedTuple):
+    """``log(1 + exp(-y * score))``, whose scores are log-odds."""
+
+    def value(self, y, score):
+        z = y * score
+        return log1p(exp(0.0 - abs(z))) + where(z < 0.0, 0.0 - z, 0.0 * z)
+
+    def gradient(self, y, score):
+        z = y * score
+        e = exp(0.0 - abs(z))
+        return 0.0 - y * (where(z > 0.0, e, 0.0 * e + 1.0) / (1.0 + e))
+
+    def probability(self, score):
+        e = np.exp(-np.abs(score))
+        return np.where(score > 0, 1.0, e) / (1.0 + e)
+
+
+class Multinomial(NamedTuple):
+    """``log(sum(exp(scores))) - scores[label]``, which ties the scores of all classes together.
+
+    It has no ``value`` and ``gradient`` of one score: an engine computes all of a row at once.
+    """
+
+    def probability(self, score):
+        e = np.exp(score - score.max(axis=1, keepdims=True))
+        return e / e.sum(axis=1, keepdims=True)
+
+
+class Hinge(NamedTuple):
+    """``max(0, 1 - y * score)``, the linear support vector machine's loss."""
+
+    def value(self, y, score):
+        return max(0.0, 1.0 - y * score)
+
+    def gradient(self, y, score):
+        return -y if y * score < 1.0 else 0.0
+
+
+class SquaredHinge(NamedTuple):
+    """``max(0, 1 - y * score) ** 2``."""
+
+    def value(self, y, score):
+        return max(0.0, 1.0 - y * score) ** 2
+
+    def gradient(self, y, score):
+        return -2.0 * y * max(0.0, 1.0 - y * score)
+
+
+class ModifiedHuber(NamedTuple):
+    """Squared hinge loss that grows only linearly below ``y * score = -1``; Zhang (2004)."""
+
+    def value(self, y, score):
+        z = y * score
+        return max(0.0, 1.0 - z) ** 2 if z >= -1.0 else -4.0 * z
+
+    def gradient(self, y, score):
+        z = y * score
+        return -2.0 * y * max(0.0, 1.0 - z) if z >= -1.0 else -4.0 * y
+
+    def probability(self, score):
+        return (np.clip(score, -1.0, 1.0) + 1.0) / 2.0
+
+
+class Perceptron(NamedTuple):
+    """``max(0, -y * score)``: learns from mistakes only, and counts a score of 0 as one."""
+
+    def value(self, y, score):
+        return max(0.0, -y * score)
+
+    def gradient(self, y, score):
+        return -y if y * score <= 0.0 else 0.0
+
+
+class SquaredError(NamedTuple):
+    """``(score - y) ** 2 / 2``."""
+
+    def value(self, y, score):
+        return 0.5 * (score - y) ** 2
+
+    def gradient(self, y, score):
+        return score - y
+
+
+class Huber(NamedTuple):
+    """Squared error up to a distance of ``epsilon``, linear beyond.
+
+    ``epsilon`` is in the units of ``y``; its default is SGDRegressor's.
+    """
+
+    epsilon: float = 0.1
+
+    def check_parameters(self):
+        _require_parameter("epsilon", self.epsilon, self.epsilon > 0, "above 0")
+
+    def value(self, y, score):
+        distance = abs(score - y)
+        if distance <= self.epsilon:
+            return 0.5 * distance * distance
+        return self.epsilon * (distance - 0.5 * self.epsilon)
+
+    def gradient(self, y, score):
+        return min(max(score - y, -self.epsilon), self.epsilon)
+
+
+class EpsilonInsensitive(NamedTuple):
+    """Distance from ``y`` beyond a tube of half-width ``epsilon``, in the units of ``y``."""
+
+    epsilon: float = 0.1
+
+    def check_parameters(self):
+        _require_parameter("epsilon", self.epsilon, self.epsilon >= 0, "at least 0")
+
+    def value(self, y, score):
+        return max(0.0, abs(score - y) - self.epsilon)
+
+    def gradient(self, y, score):
+        if score - y > self.epsilon:
+            return 1.0
+        return -1.0 if y - score > self.epsilon else 0.0
+
+
+class SquaredEpsilonInsensitive(NamedTuple):
+    """Squared distance from ``y`` beyond a tube of half-width ``epsilon``."""
+
+    epsilon: float = 0.1
+
+    def check_parameters(self):
+        _require_parameter("epsilon", self.epsilon, self.epsilon >= 0, "at least 0")
+
+    def value(self, y, score):
+        return max(0.0, abs(score - y) - self.epsilon) ** 2
+
+    def gradient(self, y, score):
+        distance = max(0.0, abs(score - y) - self.epsilon)
+        return 2.0 * distance if score > y else -2.0 * distance
+
+
+class AbsoluteError(NamedTuple):
+    """``abs(score - y)``: its optimum is the median."""
+
+    def value(self, y, score):
+        return abs(score - y)
+
+    def gradient(self, y, score):
+        if score == y:
+            return 0.0
+        return 1.0 if score > y else -1.0
+
+
+class Quantile(NamedTuple):
+    """Pinball loss: its optimum is the quantile ``quantile`` of ``y``, in (0, 1)."""
+
+    quantile: float = 0.5
+
+    def check_parameters(self):
+        _require_parameter("quantile", self.quantile, 0 < self.quantile < 1, "in (0, 1)")
+
+    def value(self, y, score):
+        return self.quantile * (y - score) if y > score else (1.0 - self.quantile) * (score - y)
+
+    def gradient(self, y, score):
+        if score == y:
+            return 0.0
+        return 1.0 - self.quantile if score > y else -self.quantile
+
+
+class Poisson(NamedTuple):
+    """Half the Poisson deviance with a log link, up to a term in ``y`` alone; ``y >= 0``."""
+
+    def value(self, y, score):
+        return np.exp(score) - y * score
+
+    def gradient(self, y, score):
+        return np.exp(score) - y
+
+    def prediction(self, score):
+        return np.exp(score)
+
+    def check_target(self, y):
+        _require_target(y >= 0, y, "the Poisson loss needs counts or rates, y >= 0")
+
+
+class Gamma(NamedTuple):
+    """Half the gamma deviance with a log link, up to a term in ``y`` alone; ``y > 0``."""
+
+    def value(self, y, score):
+        return score + y * np.exp(-score)
+
+    def gradient(self, y, score):
+        return 1.0 - y * np.exp(-score)
+
+    def prediction(self, score):
+        return np.exp(score)
+
+    def check_target(self, y):
+        _require_target(y > 0, y, "the gamma loss needs y > 0")
+
+
+class Tweedie(NamedTuple):
+    """Half the Tweedie deviance of ``power`` with a log link, up to a term in ``y`` alone.
+
+    Between 1 (Poisson) and 2 (gamma) it is that of a sum of a random number of positive
+    amounts, such as insurance claims: zeros are frequent. 0 is squared error and 3 the
+    inverse Gaussian deviance; no distribution has a power between 0 and 1.
+    """
+
+    power: float = 1.5
+
+    def check_parameters(self):
+        good = self.power <= 0 or self.power >= 1
+        _require_parameter("power", self.power, good, "at most 0 or at least 1")
+
+    def value(self, y, score):
+        p = self.power
+        if p == 1.0:
+            return np.exp(score) - y * score
+        if p == 2.0:
+            return score + y * np.exp(-score)
+        loss = np.exp(score * (2.0 - p)) / (2.0 - p)
+        # 0 times an exponential that has overflowed would not be 0.
+        return loss - y * np.exp(score * (1.0 - p)) / (1.0 - p) if y != 0.0 else loss
+
+    def gradient(self, y, score):
+        gradient = np.exp(score * (2.0 - self.power))
+        return gradient - y * np.exp(score * (1.0 - self.power)) if y != 0.0 else gradient
+
+    def prediction(self, score):
+        return np.exp(score)
+
+    def check_target(self, y):
+        who = f"the Tweedie loss of power {self.power:g}"
+        if self.power >= 2.0:
+            _require_target(y > 0, y, f"{who} needs y > 0")
+        elif self.power >= 1.0:
+            _require_target(y >= 0, y, f"{who} needs y >= 0")
+
+
+def _require_parameter(name, value, good, need):
+    if not good:
+        raise ValueError(f"{name}={value:g} is out of range: it must be {need}.")
+
+
+def _require_target(good, y, need):
+    if not good.all():
+        row = int(np.argmin(good))
+        raise ValueError(f"y[{row}] = {y[row]:g}: {need}.")
+
+
+CLASSIFICATION = {
+    "log_loss": LogLoss,
+    "hinge": Hinge,
+    "squared_hinge": SquaredHinge,
+    "modified_huber": ModifiedHuber,
+    "perceptron": Perceptron,
+}
+
+REGRESSION = {
+    "squared_error": SquaredError,
+    "huber": Huber,
+    "epsilon_insensitive": EpsilonInsensitive,
+    "squared_epsilon_insensitive": SquaredEpsilonInsensitive,
+    "absolute_error": AbsoluteError,
+    "quantile": Quantile,
+    "poisson": Poisson,
+    "gamma": Gamma,
+    "tweedie": Tweedie,
+}

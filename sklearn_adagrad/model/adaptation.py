@@ -1,0 +1,91 @@
+"""All records at once, as arrays: reading them, and going on with other hyper-parameters."""
+
+import numpy as np
+
+from ..arithmetic.tuples import record_of
+from ..formulas.rules import context_at, local, renewed, settled, unpenalised, weight
+from .binding import chain, reading
+
+
+def up_to_date(bound, record, t, is_intercept=False):
+    """``record`` settled through row ``t``, and what the rule needs to read it."""
+    row = _context(bound, record, t, is_intercept)
+    return settled(bound.rule, record, t, row), row
+
+
+def read(bound, record, t, is_intercept=False):
+    """The weights that predict after ``t`` rows."""
+    record, row = up_to_date(bound, record, t, is_intercept)
+    return weight(reading(bound.rule), record, row)
+
+
+def _context(bound, record, t, is_intercept):
+    row = context_at(bound.rule, bound.settings, t)
+    return local(bound.rule, record, unpenalised(row) if is_intercept else row)
+
+
+def adapted(record, before, after, t, is_intercept=False):
+    """``record``, learnt with the rule ``before``, ready to be learnt with the rule ``after``.
+
+    What is due by the one is settled before the other takes over.
+    """
+    record, row = up_to_date(before, record, t, is_intercept)
+    weights = weight(before.rule, record, row)
+    fields = {
+        name: np.full(weights.shape, t, np.uint64)
+        if name in after.times
+        else _begun(name, value, weights, is_intercept)
+        if name in {*after.given, *after.derived} or name not in record._fields
+        else getattr(record, name)
+        for name, value in after.start.items()
+    }
+    record = record_of(tuple(fields))(**fields)
+    row = _context(after, record, t, is_intercept)
+    record = renewed(after.rule, record, row)
+    for each in chain(after.rule):
+        if hasattr(each, "carried"):
+            record = each.carried(record, _same_kind(each, before.rule), weights, row)
+    return record
+
+
+def _same_kind(link, rule):
+    """What in the stack ``rule`` is of the class of ``link``, or None."""
+    return next((each for each in chain(rule) if type(each) is type(link)), None)
+
+
+def _begun(name, value, weights, is_intercept):
+    if is_intercept and np.ndim(value):
+        value = 1.0
+    return np.full(weights.shape, spread(value, weights), weights.dtype)
+
+
+def spread(value, like):
+    """``value``, which may have one entry per feature, in a form that assigns to ``like``."""
+    return np.reshape(value, (-1, 1)) if np.ndim(value) == 1 and like.ndim == 2 else value
+
+
+def must_adapt(before, after, t):
+    """Whether records learnt with ``before`` are not ready for ``after``; or ValueError."""
+    kinds = [type(each.base) for each in (before, after)]
+    if kinds[0] is not kinds[1]:
+        raise ValueError(
+            f"rule cannot change from {kinds[0].__name__} to {kinds[1].__name__} once rows were "
+            "learnt: begin anew."
+        )
+    begun = [(each, _same_kind(each, before.rule)) for each in chain(after.rule)]
+    ended = [(each, None) for each in chain(before.rule) if _same_kind(each, after.rule) is None]
+    for each, other in begun + ended:
+        if hasattr(each, "check_change"):
+            each.check_change(other, t)
+    if list(before.start) != list(after.start):
+        return True
+    if any(
+        not np.array_equal(before.start[name], after.start[name])
+        for name in {*after.given, *after.derived}
+    ):
+        return True
+    return before.remembers_settings and _numbers_of(before) != _numbers_of(after)
+
+
+def _numbers_of(bound):
+    return [type(each) for each in chain(bound.rule)], bound.rule, bound.settings

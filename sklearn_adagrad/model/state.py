@@ -1,0 +1,187 @@
+"""The state of a model: NumPy arrays that hold all it remembers.
+
+With several heads (outputs, candidates), every field of a record holds a number for each. They
+fill up whole vectors, so there may be more numbers than heads.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..arithmetic.lanes import padded
+from ..arithmetic.times import TIME_OF
+from ..arithmetic.tuples import record_of
+from .adaptation import adapted, must_adapt, read, spread
+from .binding import unstacked
+
+_TOTALS = np.dtype(
+    [("t", np.int64), ("weight", np.float64), ("epoch_weight", np.float64)], align=True
+)
+
+_LINE = 64  # bytes in a cache line
+
+
+class State(NamedTuple):
+    """All that a model remembers.
+
+    ``tables`` are arrays of records by their names: "weights" has one for each feature, "intercept"
+    a single one.
+
+    ``totals`` is one record: the clock ``t`` (rows learnt), the sum of the weights of these rows,
+    and that of this epoch. ``losses`` holds, for every head, the weighted sum of the losses of all
+    rows just before each was learnt, and in its second row the sum of this epoch: as a difference
+    of large sums it would be inexact.
+    """
+
+    tables: dict
+    totals: np.ndarray
+    losses: np.ndarray
+
+    @property
+    def n_heads(self):
+        return self.losses.shape[1]
+
+    @property
+    def n_features(self):
+        return len(self.tables["weights"])
+
+    @property
+    def dtype(self):
+        """That of the weights."""
+        return self.tables["weights"].dtype[0].base
+
+    @property
+    def t(self):
+        """How many rows were learnt."""
+        return int(self.totals["t"][0])
+
+    def mapped(self, function):
+        """The state with ``function`` of every array."""
+        tables = {name: function(table) for name, table in self.tables.items()}
+        return State(tables, function(self.totals), function(self.losses))
+
+
+def new_state(bound, n_features, dtype, n_outputs, random=None):
+    """The state of a model that has seen nothing; ``random`` is for rules that begin at random."""
+    n_heads = n_outputs * bound.n_candidates
+    for name, value in bound.start.items():
+        if np.ndim(value) == 1 and len(value) != n_features:
+            raise ValueError(
+                f"{bound.given[name]} has {len(value)} entries, but X has {n_features} features."
+            )
+    record = record_dtype(bound, dtype, n_heads)
+    sizes = {"weights": n_features, "intercept": 1}
+    try:
+        tables = {name: _aligned(size, record) for name, size in sizes.items()}
+    except (MemoryError, ValueError) as error:  # numpy's word for more than can be addressed
+        raise MemoryError(
+            f"A model of {n_features} features and {n_heads} heads needs "
+            f"{n_features * record.itemsize:,} bytes. Hash the features to fewer columns."
+        ) from error
+    for name, value in bound.start.items():
+        value, weights = by_head(value, n_heads), tables["weights"][name]
+        if np.any(value):  # memory that is not written is not taken
+            weights[...] = spread(value, weights)
+        tables["intercept"][name] = 1.0 if name in bound.given else value
+    if random is not None:
+        shape = (n_features, *record[0].shape)
+        for name, values in bound.drawn(random, shape).items():
+            tables["weights"][name] = values
+    return State(tables, np.zeros(1, _TOTALS), np.zeros((2, n_heads)))
+
+
+def by_head(value, n_heads):
+    """A number for each candidate as one for each head; anything else as it is."""
+    if np.ndim(value) < 2:
+        return value
+    value = np.repeat(value, n_heads // value.shape[1], axis=1)
+    return np.pad(value, ((0, 0), (0, padded(n_heads) - n_heads)), mode="edge")
+
+
+def record_dtype(bound, dtype, n_heads):
+    """The dtype of the record of a feature."""
+    shape = () if n_heads == 1 else (padded(n_heads),)
+    return np.dtype(
+        [(name, TIME_OF[dtype] if name in bound.times else dtype, shape) for name in bound.start],
+        align=True,
+    )
+
+
+def candidate_state(state, stacked, n, bound):
+    """What candidate ``n`` of a ``stacked`` rule has learnt, as a state of the rule ``bound``."""
+    if stacked.n_candidates == 1:
+        return copy_state(state)
+    n_outputs = state.n_heads // stacked.n_candidates
+    heads = slice(n * n_outputs, (n + 1) * n_outputs)
+    before = unstacked(stacked, n)
+    new = new_state(before, state.n_features, state.dtype, n_outputs)
+    for name, table in new.tables.items():
+        for field in before.start:
+            source = state.tables[name][field][:, heads]
+            if n_outputs == 1:
+                table[field] = source[:, 0]
+            else:
+                table[field][:, :n_outputs] = source
+    new.totals[:], new.losses[:] = state.totals, state.losses[:, heads]
+    return adapted_state(new, before, bound)
+
+
+def _aligned(size, record):
+    """Zeros, beginning where a cache line does: no record of 2, 4, 8 numbers is in two lines."""
+    memory = np.zeros(size * record.itemsize + _LINE, np.uint8)
+    skipped = -memory.ctypes.data % _LINE
+    return memory[skipped : skipped + size * record.itemsize].view(record)
+
+
+def copy_state(state):
+    """An independent copy."""
+    return state.mapped(_copied)
+
+
+def copy_into(state, other):
+    """Let ``other``, whose arrays are of the same kind, be equal to ``state``."""
+    for name, table in state.tables.items():
+        np.copyto(other.tables[name], table)
+    np.copyto(other.totals, state.totals)
+    np.copyto(other.losses, state.losses)
+
+
+def _copied(array):
+    copy = _aligned(array.size, array.dtype).reshape(array.shape)
+    copy[:] = array
+    return copy
+
+
+def own_state(state):
+    """``state`` itself, or a copy if its memory cannot be written (a mapped file, say)."""
+    arrays = (*state.tables.values(), state.totals, state.losses)
+    writable = all(array.flags.writeable and array.flags.aligned for array in arrays)
+    return state if writable else copy_state(state)
+
+
+def field(bound, state, table, name):
+    """``name`` of every record of a table, a row for each head; "weight" is what predicts."""
+    cells = state.tables[table]
+    if name == "weight":
+        values = read(bound, _record(cells), state.t, table == "intercept")
+    else:
+        values = cells[name]
+    values = values.reshape(len(cells), -1)[:, : state.n_heads]
+    return np.array(values.T, state.dtype, order="C")
+
+
+def _record(cells):
+    return record_of(cells.dtype.names)(*(cells[name] for name in cells.dtype.names))
+
+
+def adapted_state(state, before, after):
+    """``state``, learnt with the rule ``before``, ready to be learnt with the rule ``after``."""
+    if before is after or not must_adapt(before, after, state.t):
+        return state
+    new = new_state(after, state.n_features, state.dtype, state.n_heads)
+    for name, table in new.tables.items():
+        record = _record(state.tables[name])
+        record = adapted(record, before, after, state.t, name == "intercept")
+        for field, values in record._asdict().items():
+            table[field] = values
+    return new._replace(totals=state.totals, losses=state.losses)

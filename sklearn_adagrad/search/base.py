@@ -1,0 +1,305 @@
+"""A whole search in one pass: all candidates learn each row at once."""
+
+import time
+from abc import ABC
+from copy import copy
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from joblib import effective_n_jobs
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
+from sklearn import get_config
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import ParameterGrid, check_cv
+from sklearn.utils import indexable
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted
+
+from .._sklearn import (
+    BaseSearchCV,
+    Interval,
+    _check_method_params,
+    _insert_error_scores,
+    _warn_or_raise_about_fit_failures,
+)
+from .._types import MatrixLike
+from ..estimators.parameters import SEARCHED
+from .folds import Folds
+
+_FITTED = (
+    "n_splits_", "n_iter_", "multimetric_", "scorer_", "cv_results_", "best_index_", "best_params_",
+    "best_score_", "refit_time_", "_best", "_team",
+)  # fmt: skip
+
+
+class BaseAdagradCV(BaseSearchCV, ABC):
+    """What the searches of both estimators share.
+
+    After folds it has ``_best``, the best candidate; in a stream ``_team``, all of them.
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **{name: [Interval(Real, 0, None, closed="left"), "array-like"] for name in SEARCHED},
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "candidates_per_pass": [Interval(Integral, 1, None, closed="left"), None],
+        **{
+            name: BaseSearchCV._parameter_constraints[name]
+            for name in ("scoring", "cv", "n_jobs", "refit", "error_score", "verbose")
+        },
+    }
+    return_train_score = False
+    _plain: ClassVar[type]
+    _team_of: ClassVar[type]
+    _fixed: ClassVar[tuple]  # the parameters that all candidates share
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags = self.estimator.__sklearn_tags__().target_tags
+        return tags
+
+    @property
+    def estimator(self):
+        """What is searched over, without the parameters that are."""
+        shared = {name: getattr(self, name) for name in self._fixed}
+        shared |= {name: getattr(self, name) for name in SEARCHED if not self._is_list(name)}
+        plain = self._plain(**shared, shuffle=False, tol=None)
+        if get_config()["enable_metadata_routing"]:
+            wanted = self._get_metadata_request().fit.requests["sample_weight"]
+            plain.set_fit_request(sample_weight=wanted).set_score_request(sample_weight=wanted)
+        return plain
+
+    def _is_list(self, name):
+        return np.ndim(getattr(self, name)) == 1
+
+    def _candidates(self):
+        """The parameters of each candidate, in the order of ``ParameterGrid``."""
+        lists = {}
+        for name in filter(self._is_list, SEARCHED):
+            values = getattr(self, name)
+            lists[name] = values.tolist() if isinstance(values, np.ndarray) else list(values)
+            if not lists[name]:
+                raise ValueError(f"{name} is empty: it must be a number or a list of numbers.")
+            for value in lists[name]:
+                if not isinstance(value, Real) or isinstance(value, bool):
+                    raise TypeError(f"{name} has {value!r}, which is not a number.")
+        return list(ParameterGrid(lists))
+
+    # --- folds ----------------------------------------------------------------------------
+
+    def _fit(self, X, y, sample_weight, params):
+        estimator, candidates = self.estimator, self._candidates()
+        scorer, metric = self._get_scorers()
+        X, y = indexable(X, y)
+        if sample_weight is not None:
+            if isinstance(sample_weight, Real):
+                sample_weight = np.full(np.shape(y)[0], sample_weight)
+            params["sample_weight"] = sample_weight
+        params = _check_method_params(X, params=params)
+        routed = self._get_routed_params_for_fit(params)
+        unknown = set(routed.estimator.fit) - {"sample_weight"}
+        if unknown:
+            raise TypeError(f"fit got {sorted(unknown)}: it takes X, y, sample_weight and groups.")
+        told = {"estimator": self, "X": X, "y": y, "metadata": params}
+        context = self._init_callback_context(max_subtasks=1 + (self.refit is not False))
+        context.call_on_fit_task_begin(**told)
+        folds = Folds(
+            self._team_of.of(estimator, candidates), X, y,
+            routed.estimator.fit.get("sample_weight"),
+            max_iter=self.max_iter, per_pass=self.candidates_per_pass or len(candidates),
+            scorer=scorer, score_params=routed.scorer.score, error_score=self.error_score,
+        )  # fmt: skip
+        cv = check_cv(self.cv, y, classifier=is_classifier(estimator))
+        splits = list(cv.split(X, y, **routed.splitter.split))
+        if not splits:
+            raise ValueError(f"cv={self.cv!r} gives no split into training and test rows.")
+        results = self._evaluate(folds, splits, context, told)
+        _warn_or_raise_about_fit_failures(results, self.error_score)
+        if callable(self.scoring):
+            _insert_error_scores(results, self.error_score)
+        fitted = {
+            "n_splits_": len(splits),
+            "n_iter_": self.max_iter,
+            "multimetric_": isinstance(results[0]["test_scores"], dict),
+            "scorer_": getattr(scorer, "_scorers", scorer),
+            "cv_results_": self._format_results(candidates, len(splits), results),
+        }
+        if callable(self.scoring) and fitted["multimetric_"]:
+            self._check_refit_for_multimetric(results[0]["test_scores"])
+            metric = self.refit
+        if self.refit or not fitted["multimetric_"]:
+            fitted |= self._best_of(fitted["cv_results_"], metric)
+        if self.refit:
+            task = context.subcontext(task_name="refit")
+            best = clone(estimator).set_params(**fitted["best_params_"])
+            with task.propagate_callback_context(best):
+                task.call_on_fit_task_begin(**told)
+                began = time.perf_counter()
+                fitted["_best"] = best.fit(X, y, **routed.estimator.fit)
+                fitted["refit_time_"] = time.perf_counter() - began
+            task.call_on_fit_task_end(**told)
+        context.call_on_fit_task_end(**told)
+        self._remember(fitted)
+        return self
+
+    def _evaluate(self, folds, splits, context, told):
+        """The results of all folds: those of the first candidate, then those of the second, ..."""
+        at_once = min(effective_n_jobs(self.n_jobs), len(splits))
+        folds.check_memory(at_once, max(len(np.arange(np.shape(told["y"])[0])[test]) for _, test in splits))
+        context = context.subcontext(
+            task_name="folds", max_subtasks=len(splits), sequential_subtasks=False
+        ).call_on_fit_task_begin(**told)
+
+        def evaluate(n, train, test):
+            task = context.subcontext(task_name="fold", task_id=n).call_on_fit_task_begin(**told)
+            began = time.perf_counter()
+            results = folds.evaluate(train, test)
+            if self.verbose:
+                seconds = time.perf_counter() - began
+                print(f"Fold {n + 1} of {len(splits)}: {seconds:.1f} s\n", end="", flush=True)
+            task.call_on_fit_task_end(**told)
+            return results
+
+        by_fold = Parallel(n_jobs=at_once, require="sharedmem")(
+            delayed(evaluate)(n, train, test) for n, (train, test) in enumerate(splits)
+        )
+        context.call_on_fit_task_end(**told)
+        return [result for of_candidate in zip(*by_fold, strict=True) for result in of_candidate]
+
+    def _best_of(self, results, metric):
+        index = self._select_best_index(self.refit, metric, results)
+        best = {"best_index_": index, "best_params_": results["params"][index]}
+        if not callable(self.refit):
+            best["best_score_"] = results[f"mean_test_{metric}"][index]
+        return best
+
+    def _remember(self, fitted):
+        """Let ``fitted`` be all that is known."""
+        for name in _FITTED:
+            vars(self).pop(name, None)
+        vars(self).update(fitted)
+
+    # --- streams --------------------------------------------------------------------------
+
+    def _partial_fit(self, X, y, **given):
+        candidates, estimator = self._candidates(), self.estimator
+        scorer = self._get_scorers()[0]
+        team = vars(self).get("_team")
+        if team is None:
+            if self.__sklearn_is_fitted__():
+                self.best_estimator_.partial_fit(X, y, **given)
+                return self
+            team = self._team_of.of(estimator, candidates)
+        team = copy(team)  # which an error leaves as it was
+        team.resume(estimator, candidates)
+        team.partial_fit(X, y, **given)
+        losses = team.progressive_losses
+        ranked = np.where(np.isfinite(losses), losses, np.inf)
+        index = int(ranked.argmin())
+        self._remember(
+            {
+                "_team": team,
+                "scorer_": getattr(scorer, "_scorers", scorer),
+                "multimetric_": hasattr(scorer, "_scorers"),
+                "best_index_": index,
+                "best_params_": candidates[index],
+                "best_score_": -float(losses[index]),
+                "cv_results_": {
+                    **_as_columns(candidates),
+                    "params": candidates,
+                    "progressive_loss": losses,
+                    "mean_test_score": -losses,
+                    "rank_test_score": rankdata(ranked, method="min").astype(np.int32),
+                },
+            }
+        )
+        if np.isinf(losses).all():
+            raise FloatingPointError(
+                f"Training diverged with all candidates, {candidates[0]} among them. Search "
+                "smaller values of lr, or scale the features."
+            )
+        return self
+
+    # --- the best candidate -----------------------------------------------------------------
+
+    def __sklearn_is_fitted__(self):
+        return "cv_results_" in vars(self)
+
+    @property
+    def best_estimator_(self):
+        """The best candidate; in a stream, a copy of the best so far."""
+        if "_team" in vars(self):
+            return self._team.plain(self.best_index_)
+        if "_best" in vars(self):
+            return self._best
+        raise AttributeError(
+            f"This {type(self).__name__} has no best_estimator_: call fit with refit=True, or "
+            "partial_fit."
+        )
+
+    def score(self, X: MatrixLike, y: ArrayLike | None = None, **params: Any) -> float:
+        """The score of the best candidate, by ``scoring``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            What is right.
+        **params : dict of str -> object
+            What scikit-learn's metadata routing takes.
+
+        Returns
+        -------
+        score : float
+            As of GridSearchCV; with several scores, that which ``refit`` names.
+        """
+        if "_team" not in vars(self):
+            return super().score(X, y, **params)
+        scorer = self.scorer_[self.refit] if self.multimetric_ else self.scorer_
+        score = scorer(self._predictor(), X, y, **params)
+        return score[self.refit] if isinstance(score, dict) else score
+
+    def _predictor(self):
+        """The best candidate, without copying its weights."""
+        check_is_fitted(self)
+        if "_team" in vars(self):
+            return self._team.member(self.best_index_)
+        return self.best_estimator_
+
+    @property
+    def n_features_in_(self):
+        """Number of features."""
+        return self._learnt("n_features_in_")
+
+    @property
+    def feature_names_in_(self):
+        """Names of the features, if all names of the first input were strings."""
+        return self._learnt("feature_names_in_")
+
+    def _learnt(self, name):
+        return getattr(vars(self).get("_team") or self.best_estimator_, name)
+
+    def predict(self, X: MatrixLike) -> NDArray:
+        """Predictions of the best candidate.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        predictions : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            As those of the estimator that was searched over.
+        """
+        return self._predictor().predict(X)
+
+
+def _as_columns(candidates):
+    """The parameters of the candidates as ``cv_results_`` has them: a masked array for each."""
+    return {
+        f"param_{name}": np.ma.array([each[name] for each in candidates], mask=False)
+        for name in candidates[0]
+    }

@@ -1,0 +1,327 @@
+"""The classifier that searches while it learns."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.metaestimators import available_if
+
+from .._sklearn import _fit_context
+from .._types import Loss, MatrixLike, Rule
+from ..estimators.classifier import AdagradClassifier
+from .base import BaseAdagradCV
+from .team import ClassifierTeam
+
+
+def _has_probabilities(self):
+    return hasattr(self.estimator, "predict_proba")
+
+
+class AdagradClassifierCV(BaseAdagradCV):
+    """AdagradClassifier that finds its learning rate, all candidates in one pass over the rows.
+
+    Every combination of the lists is a candidate. ``fit`` compares them by cross-validation, as
+    :class:`~sklearn.model_selection.GridSearchCV` would and with the same result, but visits each
+    row once for all of them. ``partial_fit`` lets them compete on a stream, where the loss of
+    each row just before it is learnt tells which is best.
+
+    Parameters
+    ----------
+    loss : str or loss object, default="log_loss"
+        What to minimise; see :ref:`losses`.
+    lr : float or list of floats, default=(0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+        Learning rates to try. The default covers what is best on one-hot rows (near 0.05) and on
+        TF-IDF rows (1 and more). A number is used as it is, here and below.
+    eps : float or list of floats, default=1e-10
+        Values of ``eps`` to try: 1e-10, 1e-2, 0.1 and 1 are worth it on text.
+    lr_decay : float, default=0.0
+        As in AdagradClassifier, and the same for all candidates, as is whatever takes no list.
+    initial_accumulator_value : float or list of floats, default=0.0
+        Values to try.
+    rule : {"adagrad", "dual_averaging", "ftrl"} or rule object, default="adagrad"
+        The update rule; see :ref:`rules`.
+    alpha : float or list of floats, default=0.0
+        Strengths of the penalty to try.
+    l1_ratio : float or list of floats, default=0.0
+        Shares of the absolute values in the penalty to try.
+    fit_intercept : bool, default=True
+        Whether to learn an intercept.
+    max_iter : int, default=5
+        The number of epochs that ``fit`` makes, in each fold and for the best candidate. The rows
+        are learnt in their order, without shuffling: sort them at random beforehand if they are
+        sorted by target.
+    multi_class : {"ovr", "multinomial"}, default="ovr"
+        As in AdagradClassifier.
+    class_weight : dict, "balanced" or None, default=None
+        As in AdagradClassifier.
+    scoring : str, callable, list, tuple, dict or None, default=None
+        What to judge candidates by, as in :class:`~sklearn.model_selection.GridSearchCV`. None
+        is ``score`` of the estimator.
+    cv : int, splitter, iterable or None, default=None
+        How to split the rows into folds, as in GridSearchCV. None is 5 stratified folds.
+    refit : bool, str or callable, default=True
+        Whether to train the best candidate on all rows; with several scores, the name of the one
+        that decides. A callable picks the best from ``cv_results_``.
+    error_score : "raise" or float, default=nan
+        The score of a candidate that diverges; "raise" stops the search.
+    candidates_per_pass : int or None, default=None
+        How many candidates to learn at once. None learns all, which is fastest and takes the
+        most memory: 8 bytes per feature, candidate, class and thread for float32 rows and
+        "adagrad" without a penalty.
+    n_jobs : int or None, default=None
+        How many folds to learn at the same time, in threads. Each takes memory of its own. None
+        is 1, -1 one for each processor.
+    verbose : int, default=0
+        Above 0, ``fit`` prints a line after each fold. For a progress bar, pass
+        :class:`sklearn.callback.ProgressBar` to ``set_callbacks``.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    best_estimator_ : AdagradClassifier
+        The best candidate, fitted on all rows and ready for ``partial_fit``. In a stream, a new
+        copy of the best so far. Not if ``refit=False``.
+    best_params_ : dict
+        What the best candidate has in place of the lists.
+    best_index_ : int
+        Its position among the candidates.
+    best_score_ : float
+        Its mean score over the folds; in a stream, minus its progressive loss.
+    cv_results_ : dict of arrays
+        As of GridSearchCV: for each candidate its "params", "mean_test_score",
+        "std_test_score", "rank_test_score" and the score of each fold. The time of a pass is
+        divided evenly among its candidates. In a stream there are no folds: it has
+        "progressive_loss", the mean loss of all rows so far, each just before it was learnt, and
+        "mean_test_score", the same with its sign changed.
+    scorer_ : callable or dict
+        What scores.
+    multimetric_ : bool
+        Whether there are several scores.
+    n_splits_ : int
+        Number of folds of the last ``fit``.
+    n_iter_ : int
+        Number of epochs of the last ``fit``.
+    refit_time_ : float
+        Seconds that training the best candidate on all rows took.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, if all names of the first input were strings.
+
+    See Also
+    --------
+    AdagradClassifier : What is searched over.
+    sklearn_adagrad.plotting.SearchDisplay : Draws the scores.
+
+    Notes
+    -----
+    ``fit`` gives, to rounding, the ``cv_results_`` of GridSearchCV with the same lists and
+    ``AdagradClassifier(shuffle=False, max_iter=max_iter, tol=None)``. Fetching a feature's
+    record from memory and taking a row apart costs more than updating a weight, and is done once
+    for all candidates of a fold.
+
+    In ``partial_fit`` every candidate predicts each row before it learns it; the one with the
+    smallest mean loss so far is the best. No row has to be held out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.sparse import random_array
+    >>> from sklearn_adagrad import AdagradClassifierCV
+    >>> X = random_array((1000, 50), density=0.1, rng=0, format="csr")
+    >>> y = X @ np.linspace(-1, 1, 50) > 0
+    >>> search = AdagradClassifierCV(lr=[0.01, 0.1, 1.0, 10.0], scoring="roc_auc").fit(X, y)
+    >>> search.best_params_
+    {'lr': 1.0}
+    >>> search.best_estimator_
+    AdagradClassifier(lr=1.0, max_iter=5, shuffle=False, tol=None)
+    """
+
+    _plain = AdagradClassifier
+    _team_of = ClassifierTeam
+    _fixed = (
+        "loss",
+        "lr_decay",
+        "rule",
+        "fit_intercept",
+        "max_iter",
+        "multi_class",
+        "class_weight",
+    )
+    _parameter_constraints: ClassVar[dict] = {
+        **AdagradClassifier._parameter_constraints,
+        **BaseAdagradCV._parameter_constraints,
+    }
+
+    def __init__(
+        self,
+        loss: str | Loss = "log_loss",
+        *,
+        lr: float | ArrayLike = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0),
+        eps: float | ArrayLike = 1e-10,
+        lr_decay: float = 0.0,
+        initial_accumulator_value: float | ArrayLike = 0.0,
+        rule: str | Rule = "adagrad",
+        alpha: float | ArrayLike = 0.0,
+        l1_ratio: float | ArrayLike = 0.0,
+        fit_intercept: bool = True,
+        max_iter: int = 5,
+        multi_class: str = "ovr",
+        class_weight: dict | str | None = None,
+        scoring: Any = None,
+        cv: Any = None,
+        refit: bool | str | Callable = True,
+        error_score: float | str = np.nan,
+        candidates_per_pass: int | None = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.loss = loss
+        self.lr = lr
+        self.eps = eps
+        self.lr_decay = lr_decay
+        self.initial_accumulator_value = initial_accumulator_value
+        self.rule = rule
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.multi_class = multi_class
+        self.class_weight = class_weight
+        self.scoring = scoring
+        self.cv = cv
+        self.refit = refit
+        self.error_score = error_score
+        self.candidates_per_pass = candidates_per_pass
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | float | None = None,
+        **params: Any,
+    ) -> Self:
+        """Find the best candidate by cross-validation, and train it on all rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows. Finite; float32 and float64 are kept, the rest becomes float64.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            The labels; or a column of 0 and 1 for each label.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Multiplies the loss of each row, and is passed to scorers that take it. Finite, not
+            negative. None is a weight of 1.
+        **params : dict of str -> object
+            ``groups`` for the splitter, and what scikit-learn's metadata routing takes.
+
+        Returns
+        -------
+        self : object
+            The fitted search.
+
+        Raises
+        ------
+        ValueError
+            If the input or a parameter is not valid, or if every candidate diverged.
+        MemoryError
+            If the candidates don't fit into memory; the message has the number of bytes. Nothing
+            was taken yet.
+        """
+        return self._fit(X, y, sample_weight, params)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | float | None = None,
+    ) -> Self:
+        """Learn rows once with every candidate, in the order given; after ``fit``, with the best.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows to learn, in the form that ``fit`` takes.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            The labels, all of them among ``classes``; or a column of 0 and 1 for each label.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever occur. Required in the first call, unless ``y`` has columns.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Multiplies the loss of each row. Finite, not negative; a row of weight zero is passed
+            over as if it were not there. None is a weight of 1.
+
+        Returns
+        -------
+        self : object
+            The search.
+
+        Raises
+        ------
+        ValueError
+            If the input or a parameter is not valid, or if the candidates are no longer those of
+            the first call.
+        FloatingPointError
+            If every candidate has diverged. One that diverges alone learns nothing more, and its
+            loss is infinite.
+        MemoryError
+            If the candidates don't fit into memory; the message has the number of bytes.
+        """
+        return self._partial_fit(X, y, classes=classes, sample_weight=sample_weight)
+
+    @property
+    def classes_(self) -> NDArray:
+        return self._learnt("classes_")
+
+    def decision_function(self, X: MatrixLike) -> NDArray:
+        """Scores of the rows by the best candidate.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes), float64
+            As those of AdagradClassifier.
+        """
+        return self._predictor().decision_function(X)
+
+    @available_if(_has_probabilities)
+    def predict_proba(self, X: MatrixLike) -> NDArray:
+        """Probabilities of the classes by the best candidate; only for losses that have them.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes), float64
+            As those of AdagradClassifier.
+        """
+        return self._predictor().predict_proba(X)
+
+    @available_if(_has_probabilities)
+    def predict_log_proba(self, X: MatrixLike) -> NDArray:
+        """Logarithms of ``predict_proba``; only for losses that have probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes), float64
+            As those of AdagradClassifier.
+        """
+        return self._predictor().predict_log_proba(X)
