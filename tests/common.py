@@ -11,8 +11,8 @@ from scipy import sparse
 
 import sklearn_adagrad
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor
-from sklearn_adagrad.model.state import State
 from sklearn_adagrad.formulas.losses import CLASSIFICATION, REGRESSION
+from sklearn_adagrad.model.state import State
 
 ESTIMATORS = (AdagradClassifier, AdagradRegressor)
 DTYPES = (np.float64, np.float32)
@@ -94,6 +94,8 @@ def frozen(value):
             return [(name, frozen(value[name])) for name in names]
         content = value.tolist() if value.dtype == object else value.tobytes()
         return (str(value.dtype), value.shape, content)
+    if isinstance(value, dict):
+        return {name: frozen(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [frozen(each) for each in value]
     return float(value).hex() if isinstance(value, float) else value
@@ -132,7 +134,11 @@ def assert_refused(model, method, message, X, y=None, error=ValueError, **more):
 def weights_of(model):
     """Every weight and accumulator of ``model``, as one vector of numbers."""
     return np.concatenate(
-        [part[name].ravel() for part in model._state for name in part.dtype.names or [...]]
+        [
+            part[name].ravel()
+            for part in (*model._state.tables.values(), *model._state[1:])
+            for name in part.dtype.names or [...]
+        ]
     ).astype(float)
 
 

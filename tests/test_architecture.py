@@ -1,4 +1,4 @@
-"""Imports go one way: leaves, estimators, ``_base``, engines, kernels."""
+"""Imports go one way, and the folders are the floors of the house."""
 
 import ast
 import inspect
@@ -16,45 +16,26 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = {path: path.relative_to(PACKAGE).with_suffix("").as_posix() for path in FILES}
 every_file = pytest.mark.parametrize("path", FILES, ids=NAMES.values())
 
-COMPILED = {"numba", "llvmlite", "numpy", "math"}  # and the standard library
-# What each part of the package may import of the others; the first whose name begins so counts.
-ALLOWED = {
-    "kernels/": {"kernels"},
-    "engines/": {"engines", "kernels"},
-    "optim/": {"optim", "_adaptation", "_rules", "_types", "kernels"},
-    "_base": {
-        "engines",
-        "kernels",
-        "_callbacks",
-        "_parameters",
-        "_range",
-        "_state",
-        "_training",
-        "_validation",
-    },
-    "_parameters": {"_range", "_rules", "kernels"},
-    "_rules": {"_range", "kernels"},
-    "_adaptation": {"_rules", "kernels"},
-    "_state": {"_adaptation", "_rules", "kernels"},
-    "_search": {"_folds", "_parameters", "_types"},
-    "_folds": {"_validation"},
-    "_team": {"_classifier", "_memory", "_regressor", "_rules", "_state", "_training"},
-    "_classifier_cv": {"_base", "_classifier", "_search", "_team", "_types"},
-    "_regressor_cv": {"_base", "_regressor", "_search", "_team", "_types"},
-    "_classifier": {"_base", "_labels", "_types", "_validation", "kernels"},
-    "_regressor": {"_base", "_types", "_validation", "kernels"},
-    "__init__": {
-        "_classifier",
-        "_classifier_cv",
-        "_regressor",
-        "_regressor_cv",
-        "losses",
-        "rules",
-    },
-    "_": {"_broken", "_state", "kernels"},
-    "losses": {"kernels"},
-    "rules": {"kernels"},
-    "": {"AdagradClassifier", "AdagradRegressor", "losses"},  # a leaf: what is public
+COMPILED = {"numba", "llvmlite", "numpy"}  # and the standard library
+# The floors of the house, from the ground up: the folders, and what each may import of the others.
+FLOORS = {
+    "arithmetic": set(),
+    "formulas": {"arithmetic"},
+    "input": {"arithmetic"},
+    "model": {"arithmetic", "formulas"},
+    "engines": {"arithmetic", "formulas", "input", "model"},
+    "optim": {"_types", "arithmetic", "engines", "formulas", "model"},
+    "estimators": {"_sklearn", "_types", "engines", "formulas", "input", "model"},
+    "search": {"_sklearn", "_types", "estimators", "input", "model"},
+}
+# The files beside them.
+FACES = {
+    "__init__": {"estimators", "losses", "rules", "search"},
+    "losses": {"formulas"},
+    "rules": {"arithmetic", "formulas"},
+    "plotting": {"AdagradClassifier", "AdagradRegressor", "losses"},  # a leaf: what is public
+    "_sklearn": set(),
+    "_types": set(),
 }
 
 
@@ -75,42 +56,58 @@ def first(name):
     return name.lstrip(".").split(".")[0]
 
 
+def floor_of(path):
+    return NAMES[path].split("/")[0]
+
+
 @every_file
 def test_imports_within_the_package_go_one_way(path):
-    own = {first(name) for name in imports(path) if name.startswith(".")}
-    prefix = next(each for each in ALLOWED if NAMES[path].startswith(each))
-    assert own <= ALLOWED[prefix]
+    own, floor = {first(name) for name in imports(path) if name.startswith(".")}, floor_of(path)
+    assert own <= (FLOORS | FACES)[floor] | {floor}
     assert not [name for name in imports(path) if first(name) == "sklearn_adagrad"]
+
+
+def test_no_imports_go_in_a_circle():
+    """Nothing is left once files without imports are taken away, again and again."""
+    left = {NAMES[path]: set() for path in FILES}
+    for path in FILES:
+        found = {name[1:].replace(".", "/") for name in imports(path) if name.startswith(".")}
+        found |= {name.rpartition("/")[0] for name in found}
+        left[NAMES[path]] = {name for name in found & set(left) if name != NAMES[path]}
+    while free := {name for name, needed in left.items() if not needed}:
+        left = {name: needed - free for name, needed in left.items() if name not in free}
+    assert left == {}
 
 
 @every_file
 def test_compiled_part_imports_the_compiler_and_numpy_only(path):
     outside = {first(name) for name in imports(path) if not name.startswith(".")}
     outside -= sys.stdlib_module_names
-    if NAMES[path].startswith("kernels/"):
+    if NAMES[path].startswith(("arithmetic/", "engines/")):
         assert outside <= COMPILED
-    elif NAMES[path].startswith("engines/"):
+    elif NAMES[path].startswith(("formulas/", "model/")):
         assert outside <= {"numpy"}
     else:
-        more = {"plotting": {"matplotlib"}, "_search": {"joblib"}}.get(NAMES[path], set())
+        more = {"plotting": {"matplotlib"}, "search/base": {"joblib"}}.get(NAMES[path], set())
         assert outside <= {"numpy", "scipy", "sklearn"} | more
 
 
 @every_file
-def test_private_names_of_scikit_learn_only_in_a_few_files(path):
+def test_private_names_of_scikit_learn_only_in_one_file(path):
     private = [
         name
         for name in imports(path)
         if first(name) == "sklearn" and any(part.startswith("_") for part in name.split("."))
     ]
-    assert NAMES[path] in ("_base", "_parameters", "_folds", "_search") or not private
+    assert NAMES[path] == "_sklearn" or not private
 
 
 def test_the_rules_above_see_what_they_look_for():
     found = {NAMES[path]: set(imports(path)) for path in FILES}
-    assert ".kernels.rows.Rows" in found["_training"]
-    assert any(name.startswith(".kernels._jit.") for name in found["kernels/learn"])
-    assert any("._" in name for name in found["_base"] if first(name) == "sklearn")
+    assert ".input.rows.Rows" in found["estimators/training"]
+    assert ".arithmetic.jit.compiled" in found["engines/cpu/one_head"]
+    assert any("._" in name for name in found["_sklearn"] if first(name) == "sklearn")
+    assert {floor_of(path) for path in FILES} == set(FLOORS) | set(FACES)
 
 
 def test_public_names():
@@ -167,5 +164,5 @@ def test_registries_hold_named_tuples_with_their_methods():
         loss()  # by name, with its defaults
     for rule in RULES.values():
         assert issubclass(rule, tuple)
-        assert all(callable(getattr(rule, name)) for name in ("start", "step", "moved", "weight"))
+        assert all(callable(getattr(rule, name)) for name in ("start", "step"))
         rule()

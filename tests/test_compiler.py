@@ -106,21 +106,21 @@ def test_nor_does_it_for_several_outputs(place, first):
     ("source", "change"),
     [
         (
-            "losses.py",
+            "formulas/losses.py",
             "\n\ndef _gradient(self, y, score):\n    return 1.0\n\n"
             "\nSquaredError.gradient = _gradient\n",
         ),
         (
-            "rules.py",
-            "\n\ndef _moved(self, record, by, now):\n"
-            "    return replaced(record, 'weight', record.weight - now.lr)\n\n"
+            "formulas/rules.py",
+            "\n\ndef _moved(self, record, by, row):\n"
+            "    return replaced(record, 'weight', record.weight - row.lr)\n\n"
             "\nAdagrad.moved = _moved\n",
         ),
     ],
 )
 def test_edited_kernel_recompiles(place, first, source, change):
     """Where it lies, though numba watches only the file that defines what it compiled."""
-    with edited(place / "sklearn_adagrad" / "kernels" / source, change):
+    with edited(place / "sklearn_adagrad" / source, change):
         other = train(place)
         again = train(place)
     assert other["compiled"] > 0
@@ -159,7 +159,7 @@ def test_nothing_can_be_written(place, first, tmp_path):
     """Neither beside the package nor at home nor where the environment says."""
     package = tmp_path / "sklearn_adagrad"
     shutil.copytree(place / "sklearn_adagrad", package)
-    for folder in (package / "kernels", package / "engines", package):
+    for folder in (package / "arithmetic", package / "engines" / "cpu", package):
         shutil.rmtree(folder / "__pycache__", ignore_errors=True)
         (folder / "__pycache__").write_text("not a folder")
     file = tmp_path / "file"

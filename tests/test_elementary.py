@@ -11,9 +11,9 @@ from stacks import N_FEATURES, model_of
 
 from sklearn_adagrad.arithmetic import elementary, times
 from sklearn_adagrad.arithmetic.lanes import SIZE, load, store
-from sklearn_adagrad.formulas.penalty import DecayingPenalised, _digammas, _log_gammas
 from sklearn_adagrad.arithmetic.tuples import record_of
-from sklearn_adagrad.formulas.rules import Adagrad, Now
+from sklearn_adagrad.formulas.penalty import DecayingPenalised, _digammas, _log_gammas
+from sklearn_adagrad.formulas.rules import Adagrad, RowContext
 from sklearn_adagrad.losses import SquaredError
 
 OPTIONS = {"error_model": "numpy", "fastmath": {"contract"}}
@@ -30,7 +30,7 @@ def on_lanes(function):
     @njit(**OPTIONS)
     def run(values, out):
         for k in range(0, len(values), SIZE):
-            store(out, np.uintp(k), function(load(values, np.uintp(k))))
+            store(out, np.uintp(k), function(load(values, np.uintp(k), None)))
 
     return run
 
@@ -80,7 +80,7 @@ def test_compounded(dtype, mixed):
     def run(share, rows, lanes, numbers):
         for k in range(0, len(share), SIZE):
             at = np.uintp(k)
-            store(lanes, at, elementary.compounded(load(share, at), load(rows, at)))
+            store(lanes, at, elementary.compounded(load(share, at, None), load(rows, at, None)))
         for k in range(len(share)):
             numbers[k] = elementary.compounded(np.float64(share[k]), np.float64(rows[k]))
 
@@ -108,11 +108,11 @@ def test_times_beyond_the_largest_word(dtype, t, since):
     @njit(**OPTIONS)
     def run(t, stamps, out):
         first = np.uintp(0)
-        store(out, first, times.elapsed(t, load(stamps, first)))
-        store(out, np.uintp(SIZE), times.moment(t, load(stamps, first)))
+        store(out, first, times.elapsed(t, load(stamps, first, None)))
+        store(out, np.uintp(SIZE), times.moment(t, load(stamps, first, None)))
         out[2 * SIZE] = times.elapsed(t, stamps[0])
         out[2 * SIZE + 1] = times.moment(t, stamps[0])
-        store(stamps, first, times.stamp(t, load(stamps, first)))
+        store(stamps, first, times.stamp(t, load(stamps, first, None)))
 
     out = np.empty(2 * SIZE + 2)
     wanted = [t - since] * SIZE + [since] * SIZE + [t - since, since]
@@ -139,7 +139,7 @@ def test_model_whose_clock_passes_the_largest_word(case, dtype):
     y = rng.standard_normal(40)
     model = model_of(case).partial_fit(X[:1], y[:1], sample_weight=[0.0])
     state, learnt, late = model._state, oracle.nothing(N_FEATURES), TURN - 15
-    for cells in (state.cells, state.intercept):
+    for cells in state.tables.values():
         cells["since"] = np.array(late).astype(cells["since"].dtype)
     state.totals["t"] = learnt.t = late
     model.partial_fit(X, y)
@@ -175,8 +175,8 @@ def test_what_decaying_penalties_take(lr_decay, l2):
     for t in (1, 2, 10, 25, 3000):
         seen = since[since <= t]
         record = rule_record(seen, share[: len(seen)])
-        now = Now(t, 0.1, 0.1, lr_decay, 0.0, 1.0, l2, np.inf if l2 == 0 else 1 / l2, 1.0)
-        found = rule.lost(record, t, now)
+        row = RowContext(t, 0.1, 0.1, lr_decay, 0.0, 1.0, l2, np.inf if l2 == 0 else 1 / l2, 1.0)
+        found = rule.lost(record, t, row)
         for n, last in enumerate(seen):
             each = record.share[n] / (1.0 + np.arange(int(last), t) * lr_decay)
             wanted = -np.expm1(-math.fsum(np.log1p(each))) if l2 else math.fsum(each)

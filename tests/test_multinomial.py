@@ -23,7 +23,8 @@ from sklearn.metrics import log_loss
 from stacks import N_FEATURES, model_of, name_of
 
 from sklearn_adagrad import AdagradClassifier, losses
-from sklearn_adagrad.formulas.losses import CLASSIFICATION, Multinomial, slopes
+from sklearn_adagrad.engines.cpu.losses import judge_heads, judge_of
+from sklearn_adagrad.formulas.losses import CLASSIFICATION, Multinomial
 
 COUNTS = (3, 4, 5, 8, 9, 13)
 TOLERANCE = {np.float64: 1e-12, np.float32: 5e-5}
@@ -129,12 +130,16 @@ def test_epochs(class_weight):
 # --- the loss -----------------------------------------------------------------------------------
 
 
-@njit(error_model="numpy")
-def _slopes(loss, y, scores, n_outputs, n_heads, gradients, values):
-    slopes(loss, y, scores, n_outputs, n_heads, gradients, values)
+@njit
+def _judge_heads(judge, y, scores, n_outputs, n_heads, gradients, values):
+    judge_heads(judge, y, scores, n_outputs, n_heads, gradients, values)
 
 
-def of_scores(scores, labels, run=_slopes):
+def compiled(loss, *rest):
+    _judge_heads(judge_of(loss, False), *rest)
+
+
+def of_scores(scores, labels, run=compiled):
     """The gradient of every score, and the loss, of models that lie side by side."""
     n_models, n_classes = scores.shape
     room = -(-scores.size // 4) * 4
@@ -146,7 +151,7 @@ def of_scores(scores, labels, run=_slopes):
     return tuple(found)
 
 
-@pytest.mark.parametrize("run", [_slopes, slopes], ids=["compiled", "interpreted"])
+@pytest.mark.parametrize("run", [compiled, judge_heads], ids=["compiled", "interpreted"])
 @settings(max_examples=60, deadline=None)
 @given(
     n_models=st.integers(1, 4), n_classes=st.integers(3, 13), size=st.sampled_from([1e-9, 1.0, 30])
@@ -171,7 +176,7 @@ def test_gradient_is_the_derivative(run, n_models, n_classes, size):
         np.testing.assert_allclose((up - down) / 2e-5, gradients[:, n], rtol=0, atol=2e-9)
 
 
-@pytest.mark.parametrize("run", [_slopes, slopes], ids=["compiled", "interpreted"])
+@pytest.mark.parametrize("run", [compiled, judge_heads], ids=["compiled", "interpreted"])
 def test_scores_of_any_size(run):
     """Only differences matter, and what is beyond the range of ``exp`` is 0 or 1."""
     for size in (1e3, 1e150, 8e307):

@@ -138,7 +138,7 @@ def test_rules(case, data):
 
 def assert_heads_that_fill_up_know_nothing(model):
     n_heads = model._state.losses.shape[1]
-    for part in (model._state.cells, model._state.intercept):
+    for part in model._state.tables.values():
         for name in set(part.dtype.names) & {"weight", "velocity", "gradient_sum", "z", "missed"}:
             assert part[name].shape[1] % 4 == 0
             assert not part[name][:, n_heads:].any()

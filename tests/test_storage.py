@@ -8,6 +8,7 @@ from problems import fit, learn, problems
 from scipy import sparse
 
 from sklearn_adagrad import AdagradRegressor
+from sklearn_adagrad.engines.cpu.engine import inspect
 from sklearn_adagrad.input.checks import check_rows
 
 
@@ -121,7 +122,7 @@ def test_storage_makes_no_difference(form, problem):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_plain_csr_is_used_where_it_lies(index, dtype):
     X = indexed_by(index)(random_rows(np.random.default_rng(0), dtype=dtype))
-    rows, n_features, peak = check_rows(AdagradRegressor(), X, reset=True)
+    rows, n_features, peak = check_rows(AdagradRegressor(), X, reset=True, inspect=inspect)
     assert n_features == 30
     assert peak == np.abs(X.data).max()
     for mine, given_ in zip(rows, (X.indptr, X.indices, X.data), strict=True):
@@ -134,7 +135,7 @@ def test_indices_of_any_integer_type_are_read_as_what_they_say():
     for index in ("<i4", ">i4", "<i8", ">i8", "<u4", ">u4", "<u8", ">u8", "<u2", "i1", "u1"):
         X = sparse.csr_array((np.ones(3), wanted, np.array([0, 1, 3])), shape=(2, 2**26))
         X = indexed_by(index)(X)
-        rows, *_ = check_rows(AdagradRegressor(), X, reset=True)
+        rows, *_ = check_rows(AdagradRegressor(), X, reset=True, inspect=inspect)
         np.testing.assert_array_equal(rows.indices, wanted, err_msg=index)
         assert rows.indices.dtype.isnative, index
         assert rows.indptr.dtype.isnative, index

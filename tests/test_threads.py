@@ -20,7 +20,7 @@ from joblib import Parallel, delayed
 from numba import config
 from numba.extending import is_jitted
 
-from sklearn_adagrad import kernels
+from sklearn_adagrad.engines.cpu import heads, losses, one_head, rows, steps
 
 ROWS, FEATURES = 4000, 500
 
@@ -50,7 +50,7 @@ def test_models_side_by_side(estimator, loss):
 @pytest.mark.skipif(config.DISABLE_JIT, reason="nothing is compiled")
 def test_every_kernel_lets_go_of_the_lock():
     """Else two threads would take turns, chunk by chunk."""
-    modules = (kernels.learn, kernels.heads, kernels.losses, kernels.rows, kernels.rules)
+    modules = (heads, losses, one_head, rows, steps)
     compiled = [each for module in modules for each in vars(module).values() if is_jitted(each)]
     assert compiled
     assert all(each.targetoptions["nogil"] for each in compiled)

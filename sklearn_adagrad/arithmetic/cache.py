@@ -1,11 +1,12 @@
 """Machine code on disk: found again while its sources are the same, and never in the way.
 
-numba's cache is used as it is, but for two things. numba watches the one file that defines a function;
-here the digest of every source that a kernel depends on is in the kernel's name. And what numba
-raises when a file of its cache is damaged, or a disk is full, is a warning here: the code is
-compiled in memory then.
+numba's cache is used as it is, but for two things. numba watches the one file that defines a
+function; here the digest of every source that a kernel depends on is in the kernel's name. And
+what numba raises when a file of its cache is damaged, or a disk is full, is a warning here: the
+code is compiled in memory then.
 """
 
+import contextlib
 import functools
 import hashlib
 import re
@@ -22,10 +23,9 @@ _IMPORT = re.compile(r"^from (\.+)([\w.]*) import (\([^)]*\)|.*)$", re.MULTILINE
 def keep_on_disk(dispatcher, modules):
     """Let ``dispatcher`` keep its code on disk for as long as ``modules`` are what they are."""
     dispatcher.py_func.__qualname__ += f"-{_digest(modules)}"
-    try:
+    # Where neither the package nor the home directory can be written, in memory only.
+    with contextlib.suppress(OSError, RuntimeError):
         dispatcher._cache = _Cache(dispatcher.py_func)
-    except (OSError, RuntimeError):  # neither the package nor the home directory can be written
-        pass
     return dispatcher
 
 
@@ -82,5 +82,8 @@ def _imported(name, source):
     for dots, module, names in _IMPORT.findall(source):
         parts = name.split(".")[: -len(dots)]
         base = ".".join([*parts, *([module] if module else [])])
-        each = [base, *(f"{base}.{part.split(' as ')[0].strip(' (),')}" for part in names.split(","))]
+        each = [
+            base,
+            *(f"{base}.{part.split(' as ')[0].strip(' (),')}" for part in names.split(",")),
+        ]
         yield from (found for found in each if found.startswith(_PACKAGE) and found in sys.modules)

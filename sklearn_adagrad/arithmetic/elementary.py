@@ -4,8 +4,6 @@ The C library's functions take one number at a time. These take a few multiplica
 same for numbers and lanes, and are good to a few units in the last place.
 """
 
-import math
-
 import llvmlite.ir as ir
 import numpy as np
 from numba import types
@@ -45,10 +43,22 @@ def exp(x):
     return np.exp(x)
 
 
+def _exp_of_number(x):
+    """The C library's, in a form that the compiler computes but once."""
+
+
+@emits(_exp_of_number)
+def _emit_exp(x):
+    def emit(context, builder, args):
+        return call(builder, "llvm.exp.f64", ir.DoubleType(), _converted(context, builder, x, args))
+
+    return types.float64, emit
+
+
 @overload(exp, jit_options=INLINED)
 def _choose_exp(x):
     if not isinstance(x, Lanes):
-        return lambda x: math.exp(x)
+        return lambda x: _exp_of_number(x)
     coefficients = _EXPM1 if _is_short(x) else _EXPM1_LONG
     lowest = _LOWEST if _is_short(x) else _LOWEST_LONG
 

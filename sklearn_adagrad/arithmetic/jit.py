@@ -3,9 +3,8 @@
 1. A loss or a rule is a ``NamedTuple`` with plain Python methods. Its class selects the machine
    code; its fields stay run-time values, so no number ever recompiles. Rules hold other rules
    in the same way.
-2. Compiled code is kept on disk (see ``cache``). numba watches only the file that defines a function,
-   so the digest of all sources that a kernel depends on is part of its name: editing a rule or
-   upgrading the package can never run yesterday's code.
+2. Compiled code is kept on disk (see ``cache``), under a name that holds the digest of all sources
+   that it depends on: editing a rule or upgrading the package can never run yesterday's code.
 3. A class that is not part of this package (a user's loss) is compiled in memory only: its source
    is out of sight, and a stale copy would be a silent error.
 4. numba spends most of its time on functions, not on instructions. Operations of one or two
@@ -31,7 +30,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.cpu_options import FastMathOptions
 from numba.core.registry import cpu_target
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import lower_builtin, overload
+from numba.extending import lower_builtin
 
 from .cache import keep_on_disk
 
@@ -165,8 +164,11 @@ def compiled_part(function, kinds):
     """``function`` for arguments of these types, to be linked into its callers."""
     flags = Flags()
     flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
-    flags.error_model, flags.fastmath = _OPTIONS["error_model"], FastMathOptions(_OPTIONS["fastmath"])
-    flags.forceinline, flags.release_gil = True, True
+    flags.error_model, flags.fastmath = (
+        _OPTIONS["error_model"],
+        FastMathOptions(_OPTIONS["fastmath"]),
+    )
+    flags.forceinline = True
     target = cpu_target.target_context
     library = _Part(target.codegen(), function.__qualname__)
     with global_compiler_lock:

@@ -3,9 +3,10 @@
 An engine is a module with five functions, each given arrays and the ``BoundRule`` of a model:
 
 * ``inspect(rows, bits, n_features)``: the ``Verdict`` on the rows;
-* ``learn(rows, order, targets, weights, loss, bound, state, *, fit_intercept, limit, max_abs, drops)``:
-  learn the rows in that order; None, or the first row that was not learnt;
-* ``scores(rows, bits, n_features, bound, state)``: of shape (n_rows, n_heads), and the ``Verdict``;
+* ``learn(rows, order, targets, weights, loss, bound, state, *, fit_intercept, limit, max_abs,
+  drops)``: learn the rows in that order; None, or the first row that was not learnt;
+* ``scores(rows, bits, n_features, bound, state)``: of shape (n_rows, n_heads), and the
+  ``Verdict``;
 * ``mean_loss(scores, targets, weights, loss)``: the weighted mean over the rows;
 * ``host(state)``: the state in arrays of NumPy that everything else reads.
 

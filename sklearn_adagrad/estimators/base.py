@@ -1,5 +1,4 @@
-"""What both estimators share: from input to a trained state, and from there to attributes.
-"""
+"""What both estimators share: from input to a trained state, and from there to attributes."""
 
 import warnings
 from abc import ABC, abstractmethod

@@ -65,7 +65,6 @@ class Penalised(NamedTuple):
         return replaced(record, "share", rate(self.rule, record, row.lr, row) * penalty)
 
 
-
 class DecayingPenalised(NamedTuple):
     """The same where ``lr`` decays. ``share`` is the first row's rate times ``l2``, or ``l1``."""
 

@@ -6,7 +6,7 @@ side by side in memory. Three methods make a rule:
 
 * ``start(settings)``: what the rule adds to the record of a weight of zero, a dict (plain Python);
 * ``step(record, g, row)``: the record after gradient ``g``, and the step to subtract;
-* ``weight(record, row)``: the weight of a record, its field ``weight`` unless a rule says otherwise.
+* ``weight(record, row)``: the weight of a record; its field ``weight`` if a rule does not say.
 
 A rule may hold another one in its field ``rule`` (see ``wrappers`` and ``penalty``) and change one
 thing about it: whatever it does not define is left to that one. The other methods have an obvious
@@ -19,8 +19,9 @@ Methods that are given a record work on numbers, on vectors and on arrays alike 
 
 What a rule *declares*, as attributes of its class, is what others need to know of it:
 
-* ``penalty``: how it takes ``alpha``. ``"own"``: it reads ``row.l1`` and ``row.l2``; ``"proximal"``:
-  weights are shrunk after each step, by ``Penalised``; None, the default: ``alpha`` is refused;
+* ``penalty``: how it takes ``alpha``. ``"own"``: it reads ``row.l1`` and ``row.l2``;
+  ``"proximal"``: weights are shrunk after each step, by ``Penalised``, which needs ``rate``; None,
+  the default: ``alpha`` is refused;
 * ``moves_in_steps``: whether weights are the sum of the steps (the default). Only then can steps be
   accumulated or changed;
 * ``rests``: whether weights stay as they are while their feature is absent: True (the default),
@@ -187,9 +188,8 @@ class Adagrad(NamedTuple):
         return {"weight": 0.0, "accumulator": settings.initial_accumulator_value}
 
     def rate(self, record, lr, row):
-        if self.eps_inside:
-            return lr / sqrt(record.accumulator + row.eps)
-        return lr / (sqrt(record.accumulator) + row.eps)
+        inside = row.eps * self.eps_inside
+        return lr / (sqrt(record.accumulator + inside) + (row.eps - inside))
 
     def step(self, record, g, row):
         record = replaced(record, "accumulator", record.accumulator + g * g)

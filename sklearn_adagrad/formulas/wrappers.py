@@ -7,17 +7,18 @@ Besides what rules declare (see ``rules``), wrappers may declare with which rule
 * ``needs_rest``: its weights must rest while their feature is absent;
 * ``per_feature``: knobs that may be arrays with a number for each feature;
 * ``is_outermost``: no other wrapper may be around it;
-* ``keeps_penalty_closed``: False if the proximal penalties of a feature's absence have no closed form
-  with it;
+* ``keeps_penalty_closed``: False if the proximal penalties of a feature's absence have no closed
+  form with it;
 * ``changes_lr``: True if ``lr`` is another in every row;
 * ``changes_gradient``, ``needs_plain_gradient``: the second must not be within the first;
+* ``for_features_only``: True if the intercept is learnt without it;
 * ``reading``: the rule that reads the weights to predict with, where it is another one;
-* ``given``: fields of the record that hold what the user gives for each feature, by the name that the
-  user knows; ``derived``: fields that follow from the settings; ``times``: those that are times;
-* ``remembers_settings``: True if records depend on the settings that they were learnt with;
-* ``check_change(other, t)``: ValueError if the wrapper cannot take the place of ``other``, None for none,
-  after ``t`` rows; ``carried(record, before, weights, row)``: the record once it has taken the place of
-  ``before``, when the weights were ``weights``.
+* ``given``: fields of the record that hold what the user gives for each feature, by the name that
+  the user knows; ``derived``: fields that follow from the settings; ``times``: those that are
+  times;
+* ``check_change(other, t)``: ValueError if it cannot take the place of ``other`` after ``t`` rows,
+  where None stands for no such wrapper; ``carried(record, before, weights, row)``: the record once
+  it has taken the place of ``before``, when the weights were ``weights``.
 
 These may be properties, where they depend on the wrapper's knobs.
 """
@@ -235,7 +236,9 @@ class Averaged(NamedTuple):
     def carried(self, record, before, weights, row):
         missed = record.missed if before.first_row == self.first_row else 0.0 * weights
         rows = max(row.t + 1 - self.first_row, 0)
-        return replaced(record, "missed", missed + rows * (weight(self.rule, record, row) - weights))
+        return replaced(
+            record, "missed", missed + rows * (weight(self.rule, record, row) - weights)
+        )
 
 
 class Mean(NamedTuple):

@@ -6,6 +6,7 @@ from ..formulas.rules import Settings
 
 _NO_SETTINGS = Settings(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, np.inf)
 
+
 def chain(rule):
     """``rule``, the rule that it holds, and so on."""
     while True:
@@ -36,9 +37,7 @@ def _check_order(rule, wrappers):
             raise ValueError(f"rule={rule!r} has two of {kind.__name__}: one is enough.")
     for n, each in enumerate(wrappers):
         if n and getattr(each, "is_outermost", False):
-            raise ValueError(
-                f"rule={rule!r}: {_name(each)} must be the outermost of the wrappers."
-            )
+            raise ValueError(f"rule={rule!r}: {_name(each)} must be the outermost of the wrappers.")
         outside = [other for other in wrappers[:n] if getattr(other, "changes_gradient", False)]
         if getattr(each, "needs_plain_gradient", False) and outside:
             raise ValueError(
@@ -67,8 +66,8 @@ def _check_penalty(wrappers, base, penalised):
     way = getattr(base, "penalty", None)
     if penalised and way not in ("own", "proximal"):
         raise ValueError(
-            f"alpha > 0 has no effect with {_name(base)}, which does not say how it takes penalties. "
-            "Set alpha=0, or let its class declare penalty = 'proximal' or 'own'."
+            f"alpha > 0 would have no effect with {_name(base)}, which does not say how it takes "
+            "penalties. Set alpha=0, or let its class declare penalty = 'proximal' or 'own'."
         )
     if penalised and way == "proximal":
         for each in wrappers:

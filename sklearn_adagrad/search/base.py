@@ -146,7 +146,7 @@ class BaseAdagradCV(BaseSearchCV, ABC):
     def _evaluate(self, folds, splits, context, told):
         """The results of all folds: those of the first candidate, then those of the second, ..."""
         at_once = min(effective_n_jobs(self.n_jobs), len(splits))
-        folds.check_memory(at_once, max(len(np.arange(np.shape(told["y"])[0])[test]) for _, test in splits))
+        folds.check_memory(at_once, [test for _, test in splits])
         context = context.subcontext(
             task_name="folds", max_subtasks=len(splits), sequential_subtasks=False
         ).call_on_fit_task_begin(**told)

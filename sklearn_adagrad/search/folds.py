@@ -30,8 +30,9 @@ class Folds:
         self._targets = check_target(team, y, n_rows)
         self._weights = check_weights(sample_weight, n_rows)
 
-    def check_memory(self, at_once, n_test):
-        """MemoryError if ``at_once`` folds, with up to ``n_test`` rows to score, would not fit."""
+    def check_memory(self, at_once, tests):
+        """MemoryError if ``at_once`` folds with the rows ``tests`` to score would not fit."""
+        every = np.arange(len(self._weights))
         fitted = self._team._begin_fit(self._targets, self._weights, False)
         self._team.check_memory(
             self._n_features,
@@ -39,7 +40,7 @@ class Folds:
             self._team._targets(self._targets, fitted).n_outputs,
             per_pass=self._per_pass,
             at_once=at_once,
-            n_test=n_test,
+            n_test=max(len(every[test]) for test in tests),
         )
 
     def evaluate(self, train, test):

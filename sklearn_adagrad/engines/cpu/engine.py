@@ -55,7 +55,9 @@ def scores(rows, bits, n_features, bound, state):
     """Scores of all rows, of shape (n_rows, n_heads), and the ``Verdict`` on the rows."""
     out = np.empty((len(rows.indptr) - 1, state.n_heads))
     learner = _learner(bound, state, True)
-    learner = learner._replace(rule=reading(bound.rule), intercept_rule=reading(bound.intercept_rule))
+    learner = learner._replace(
+        rule=reading(bound.rule), intercept_rule=reading(bound.intercept_rule)
+    )
     arrays = _arrays(state)
     arrays = type(arrays)(*map(read_only, arrays))
     if state.n_heads == 1:

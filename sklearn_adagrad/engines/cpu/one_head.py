@@ -128,26 +128,26 @@ def learn(rows, order, y, weights, loss, learner, state, limits, ahead, kept):
     otherwise wait for one after the other. ``kept`` has room for the settled records of the
     longest row.
 
-    Returns how many positions of ``order`` were done: fewer than all if a row's score or rate is not
-    finite or one of its gradients is beyond the limit, in which case that row was not learnt.
+    Returns how many positions of ``order`` were done: fewer than all if a row's score or rate is
+    not finite or one of its gradients is beyond the limit, in which case that row was not learnt.
     """
     rule, totals, before = learner.rule, state.totals[0], flush()
     t, weight_sum, epoch_weight = totals["t"], totals["weight"], totals["epoch_weight"]
     losses, epoch_losses = state.losses[0, 0], state.losses[1, 0]
     done, end = len(order), len(order) - 1
+    row = context_at(rule, learner.settings, t)
     for p in range(len(order)):
         i = np.uintp(order[p])
         if weights[i] == 0:
             continue
-        row = context_at(rule, learner.settings, t)
         score = _score(rows, learner, state, row, i, kept, is_lazy(rule))
+        gradient, lost = judged(loss, y[i], score)
+        gradient, lost = weights[i] * gradient, weights[i] * lost
         later = p + ahead.rows
         fetch_row(rows, np.uintp(order[later if later < end else end]))
         if ahead.records > 0:
             later = p + ahead.records
             _fetch_records(rows, state.cells, np.uintp(order[later if later < end else end]))
-        gradient, lost = judged(loss, y[i], score)
-        gradient, lost = weights[i] * gradient, weights[i] * lost
         size = abs(gradient)
         row = context_at(rule, learner.settings, t + 1)
         fits = size * limits.max_abs <= limits.gradient
@@ -201,8 +201,6 @@ def score(rows, bits, n_features, learner, state, ahead, kept, out):
             fetch_row(rows, np.uintp(later if later < n_rows else n_rows - 1))
             if ahead.records > 0:
                 later = i + ahead.records
-                _fetch_records(
-                    rows, state.cells, np.uintp(later if later < n_rows else n_rows - 1)
-                )
+                _fetch_records(rows, state.cells, np.uintp(later if later < n_rows else n_rows - 1))
             out[i] = _score(rows, learner, state, row, np.uintp(i), kept, False)
     return valid, smallest, largest

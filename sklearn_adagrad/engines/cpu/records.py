@@ -195,9 +195,7 @@ def _lanes_of(cells, words, place, stride, size):
     record = record_type(cells, size.literal_value)
 
     def emit(context, builder, args):
-        places = _field_places(
-            context, builder, (words, place, stride), args[1:4], record.types
-        )
+        places = _field_places(context, builder, (words, place, stride), args[1:4], record.types)
         fields = [builder.load(pointer, align=align) for pointer, align in places]
         return context.make_tuple(builder, record, fields)
 

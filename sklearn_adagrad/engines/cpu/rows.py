@@ -7,14 +7,14 @@ from ...arithmetic.lanes import sqrt
 from .records import prefetch
 
 # Rows are inspected in blocks that a cache still holds when they are read again.
-BLOCK = 32
+BLOCK, _WIDE_BLOCK = 32, 256
 
 
 @shared
 def inspect_block(rows, bits, n_features, first, last):
-    """Whether the rows from ``first`` to ``last`` of sound ``rows`` have increasing indices in range.
+    """Whether the indices in the rows from ``first`` to ``last`` increase and are in range.
 
-    And their extreme magnitudes, as bits.
+    And the extreme magnitudes, as bits. ``rows`` must be sound.
     """
     indptr, indices, _ = rows
     # numba's integers grow with every operation: vectors would be lost to their width.
@@ -61,8 +61,8 @@ def inspect(rows, bits, n_features):
     valid, smallest, largest = is_sound(rows), bits.unsigned, bits.words.dtype.type(0)
     if valid:
         n_rows = len(rows.indptr) - 1
-        for first in range(0, n_rows, BLOCK):
-            last = first + BLOCK if first + BLOCK < n_rows else n_rows
+        for first in range(0, n_rows, _WIDE_BLOCK):
+            last = first + _WIDE_BLOCK if first + _WIDE_BLOCK < n_rows else n_rows
             fine, low, high = inspect_block(rows, bits, n_features, first, last)
             valid = valid and fine
             smallest = low if low < smallest else smallest
