@@ -4,8 +4,13 @@
 about it. Wrappers can be stacked in any order, but ``Averaged`` must be the outermost.
 ``InverseScaling`` and ``Warmup`` are schedules for ``Scheduled``. Combinations without an exact
 meaning are refused with a ``ValueError`` that says so.
+
+Rules of one's own (:ref:`own_rule`) are written with ``replaced``, ``sqrt``, ``where`` and
+``clip``, which work on numbers, vectors and arrays alike.
 """
 
+from .arithmetic.lanes import clip, sqrt, where
+from .arithmetic.tuples import replaced
 from .formulas.rules import FTRL, Adagrad, DualAveraging
 from .formulas.wrappers import (
     Averaged,
@@ -30,4 +35,8 @@ __all__ = [
     "Scheduled",
     "Warmup",
     "WeightDecay",
+    "clip",
+    "replaced",
+    "sqrt",
+    "where",
 ]

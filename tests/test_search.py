@@ -589,7 +589,7 @@ def test_divergence_of_classifiers(multi_class, max_iter):
         ),
         ({"refit": lambda results: 99}, IndexError, "out of range"),
     ],
-    ids=lambda each: str(each) if isinstance(each, dict) else "",
+    ids=lambda each: ", ".join(each) if isinstance(each, dict) else "",
 )
 def test_what_is_refused(search, parameters, error, message):
     """And no trace is left, of an earlier ``fit`` neither."""

@@ -82,8 +82,7 @@ def _imported(name, source):
     for dots, module, names in _IMPORT.findall(source):
         parts = name.split(".")[: -len(dots)]
         base = ".".join([*parts, *([module] if module else [])])
-        each = [
-            base,
-            *(f"{base}.{part.split(' as ')[0].strip(' (),')}" for part in names.split(",")),
-        ]
-        yield from (found for found in each if found.startswith(_PACKAGE) and found in sys.modules)
+        names = (each.split(" as ")[0].strip(" (),\n") for each in names.split(","))
+        for found in (base, *(f"{base}.{each}" for each in names)):
+            if found.startswith(_PACKAGE) and found in sys.modules:
+                yield found

@@ -155,6 +155,37 @@ emits(sqrt)(_of_one("sqrt"))  # math.sqrt would be a call into the C library for
 emits(abs, Lanes)(lambda x: _of_one("fabs")(x) if isinstance(x, Lanes) else None)
 
 
+def root_and(x, eps, inside):
+    """``sqrt(x + eps)`` if ``inside``, else ``sqrt(x) + eps``: never by two roots."""
+    return np.sqrt(x + eps) if inside else np.sqrt(x) + eps
+
+
+@emits(root_and)
+def _root_and(x, eps, inside):
+    def of_lanes(context, builder, args):
+        value, more = args[0], _as_lanes(context, builder, eps, args[1], x)
+        nothing = ir.Constant(more.type, None)
+        before, after = (
+            builder.select(args[2], more, nothing),
+            builder.select(args[2], nothing, more),
+        )
+        value = builder.fadd(value, before, flags=_CONTRACT)
+        value = call(builder, f"llvm.sqrt.{suffix(value.type)}", value.type, [value])
+        return builder.fadd(value, after, flags=_CONTRACT)
+
+    def of_numbers(context, builder, args):
+        double = ir.DoubleType()
+        wide = context.cast(builder, args[0], x, types.float64)
+        within = call(builder, "llvm.sqrt.f64", double, [builder.fadd(wide, args[1])])
+        root = call(builder, f"llvm.sqrt.{suffix(args[0].type)}", args[0].type, [args[0]])
+        beside = builder.fadd(context.cast(builder, root, x, types.float64), args[1])
+        return builder.select(args[2], within, beside)
+
+    if isinstance(x, Lanes):
+        return x, of_lanes
+    return types.float64, of_numbers
+
+
 def where(condition, a, b):
     """``a`` where ``condition`` holds, else ``b``: for a number or for each lane."""
     return np.where(condition, a, b)[()]

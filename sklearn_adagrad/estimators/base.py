@@ -87,15 +87,12 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
             n_rows, dtype = len(rows.indptr) - 1, rows.values.dtype
             y_seen = check_target(self, y, n_rows)
             weights = check_weights(sample_weight, n_rows)
-            self._require_weight(weights, "sample_weight")
-            fitted = self._begin_fit(y_seen, weights, warm)
-            weights = self._weigh(y_seen, weights, fitted)
-            self._require_weight(weights, "class_weight")
-            problem = Problem(rows, self._targets(y_seen, fitted), weights, max_abs)
+            fitted, weights, targets, loss = self._prepared(y_seen, weights, warm)
+            problem = Problem(rows, targets, weights, max_abs)
             order, validation = self._set_aside(
                 problem, y_seen, fitted, X_val, y_val, sample_weight_val
             )
-            loss, bound = self._loss_for(fitted), self._rule(dtype)
+            bound = self._rule(dtype)
             if warm:
                 self._check_outputs(problem.targets)
                 state = copy_state(adapted_state(self._state, self._bound, bound))
@@ -125,6 +122,14 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
                 stacklevel=4,
             )
         return self
+
+    def _prepared(self, y, weights, warm=False):
+        """What ``fit`` makes of targets: fitted attributes, weights, targets and the loss."""
+        self._require_weight(weights, "sample_weight")
+        fitted = self._begin_fit(y, weights, warm)
+        weights = self._weigh(y, weights, fitted)
+        self._require_weight(weights, "class_weight")
+        return fitted, weights, self._targets(y, fitted), self._loss_for(fitted)
 
     def _new_state(self, bound, n_features, dtype, n_outputs):
         random = check_random_state(self.random_state)
@@ -198,8 +203,12 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
             random_state=check_random_state(self.random_state) if self.shuffle else None,
         )  # fmt: skip
 
-    def _partial_fit(self, X, y, sample_weight, **begin):
-        """Learn the rows once, in order."""
+    def _partial_fit(self, X, y, sample_weight, *, bind=None, begin_state=None, **begin):
+        """Learn the rows once, in order.
+
+        ``bind`` and ``begin_state`` are given by a search, whose candidates share this estimator.
+        """
+        bind, begin_state = bind or self._rule, begin_state or self._new_state
         with _as_before_on_error(self):
             first = not self.__sklearn_is_fitted__()
             rows, n_features, max_abs = check_rows(
@@ -215,9 +224,9 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
             fitted = self._begin_partial_fit(y, **begin)
             learnt_weights, counts = self._weigh_in_passing(y, weights, fitted)
             problem = Problem(rows, self._targets(y, fitted), learnt_weights, max_abs)
-            loss, bound = self._loss_for(fitted), self._rule(dtype)
+            loss, bound = self._loss_for(fitted), bind(dtype)
             if first:
-                state = self._new_state(bound, n_features, dtype, problem.targets.n_outputs)
+                state = begin_state(bound, n_features, dtype, problem.targets.n_outputs)
             else:
                 self._check_width(n_features)
                 self._check_outputs(problem.targets)

@@ -41,7 +41,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arithmetic.jit import constant, generic, portable
-from ..arithmetic.lanes import clip, sqrt, where
+from ..arithmetic.lanes import clip, root_and, sqrt, where
 from ..arithmetic.tuples import replaced
 
 
@@ -188,8 +188,7 @@ class Adagrad(NamedTuple):
         return {"weight": 0.0, "accumulator": settings.initial_accumulator_value}
 
     def rate(self, record, lr, row):
-        inside = row.eps * self.eps_inside
-        return lr / (sqrt(record.accumulator + inside) + (row.eps - inside))
+        return lr / root_and(record.accumulator, row.eps, self.eps_inside)
 
     def step(self, record, g, row):
         record = replaced(record, "accumulator", record.accumulator + g * g)

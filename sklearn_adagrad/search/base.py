@@ -2,7 +2,6 @@
 
 import time
 from abc import ABC
-from copy import copy
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -26,7 +25,8 @@ from .._sklearn import (
 )
 from .._types import MatrixLike
 from ..estimators.parameters import SEARCHED
-from .folds import Folds
+from .folds import Folds, Scoring
+from .team import Team
 
 _FITTED = (
     "n_splits_", "n_iter_", "multimetric_", "scorer_", "cv_results_", "best_index_", "best_params_",
@@ -51,7 +51,6 @@ class BaseAdagradCV(BaseSearchCV, ABC):
     }
     return_train_score = False
     _plain: ClassVar[type]
-    _team_of: ClassVar[type]
     _fixed: ClassVar[tuple]  # the parameters that all candidates share
 
     def __sklearn_tags__(self):
@@ -105,10 +104,9 @@ class BaseAdagradCV(BaseSearchCV, ABC):
         context = self._init_callback_context(max_subtasks=1 + (self.refit is not False))
         context.call_on_fit_task_begin(**told)
         folds = Folds(
-            self._team_of.of(estimator, candidates), X, y,
-            routed.estimator.fit.get("sample_weight"),
+            Team(estimator, candidates), X, y, routed.estimator.fit.get("sample_weight"),
+            Scoring(scorer, routed.scorer.score, self.error_score),
             max_iter=self.max_iter, per_pass=self.candidates_per_pass or len(candidates),
-            scorer=scorer, score_params=routed.scorer.score, error_score=self.error_score,
         )  # fmt: skip
         cv = check_cv(self.cv, y, classifier=is_classifier(estimator))
         splits = list(cv.split(X, y, **routed.splitter.split))
@@ -186,13 +184,13 @@ class BaseAdagradCV(BaseSearchCV, ABC):
         candidates, estimator = self._candidates(), self.estimator
         scorer = self._get_scorers()[0]
         team = vars(self).get("_team")
-        if team is None:
+        if team is not None:
+            team = team.resumed(estimator, candidates)
+        else:
             if self.__sklearn_is_fitted__():
                 self.best_estimator_.partial_fit(X, y, **given)
                 return self
-            team = self._team_of.of(estimator, candidates)
-        team = copy(team)  # which an error leaves as it was
-        team.resume(estimator, candidates)
+            team = Team(estimator, candidates)
         team.partial_fit(X, y, **given)
         losses = team.progressive_losses
         ranked = np.where(np.isfinite(losses), losses, np.inf)
@@ -279,7 +277,8 @@ class BaseAdagradCV(BaseSearchCV, ABC):
         return self._learnt("feature_names_in_")
 
     def _learnt(self, name):
-        return getattr(vars(self).get("_team") or self.best_estimator_, name)
+        team = vars(self).get("_team")
+        return getattr(self.best_estimator_ if team is None else team.estimator, name)
 
     def predict(self, X: MatrixLike) -> NDArray:
         """Predictions of the best candidate.

@@ -11,7 +11,6 @@ from .._sklearn import _fit_context
 from .._types import Loss, MatrixLike, Rule
 from ..estimators.classifier import AdagradClassifier
 from .base import BaseAdagradCV
-from .team import ClassifierTeam
 
 
 def _has_probabilities(self):
@@ -140,7 +139,6 @@ class AdagradClassifierCV(BaseAdagradCV):
     """
 
     _plain = AdagradClassifier
-    _team_of = ClassifierTeam
     _fixed = (
         "loss",
         "lr_decay",

@@ -2,6 +2,7 @@
 
 import time
 from traceback import format_exc
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -9,35 +10,39 @@ from .._sklearn import _check_method_params, _safe_split, _score
 from ..input.checks import check_rows, check_target, check_weights
 
 
+class Scoring(NamedTuple):
+    """What scikit-learn makes of ``scoring`` and ``error_score``."""
+
+    scorer: Any
+    params: dict
+    error_score: Any
+
+
 class Folds:
     """Learns and scores the candidates of ``team``, in folds of the rows ``X``.
 
-    ``scorer`` and ``score_params`` are what scikit-learn makes of ``scoring``. ``per_pass``
-    candidates are learnt together.
+    ``per_pass`` candidates are learnt together, for ``max_iter`` epochs.
     """
 
-    def __init__(
-        self, team, X, y, sample_weight, *, max_iter, per_pass, scorer, score_params, error_score
-    ):  # fmt: skip
-        self._team, self._X, self._y = team, X, y
+    def __init__(self, team, X, y, sample_weight, scoring, *, max_iter, per_pass):
+        self._team, self._X, self._y, self._scoring = team, X, y, scoring
         self._max_iter, self._per_pass = max_iter, per_pass
-        self._scorer, self._score_params = scorer, score_params
-        self._error_score = error_score
+        estimator = team.estimator
         self._rows, self._n_features, self._max_abs = check_rows(
-            team, X, reset=True, inspect=team._engine.inspect
+            estimator, X, reset=True, inspect=estimator._engine.inspect
         )
         n_rows = len(self._rows.indptr) - 1
-        self._targets = check_target(team, y, n_rows)
+        self._targets = check_target(estimator, y, n_rows)
         self._weights = check_weights(sample_weight, n_rows)
 
     def check_memory(self, at_once, tests):
         """MemoryError if ``at_once`` folds with the rows ``tests`` to score would not fit."""
-        every = np.arange(len(self._weights))
-        fitted = self._team._begin_fit(self._targets, self._weights, False)
+        every, estimator = np.arange(len(self._weights)), self._team.estimator
+        fitted = estimator._begin_fit(self._targets, self._weights, False)
         self._team.check_memory(
             self._n_features,
             self._rows.values.dtype,
-            self._team._targets(self._targets, fitted).n_outputs,
+            estimator._targets(self._targets, fitted).n_outputs,
             per_pass=self._per_pass,
             at_once=at_once,
             n_test=max(len(every[test]) for test in tests),
@@ -45,17 +50,18 @@ class Folds:
 
     def evaluate(self, train, test):
         """A result for every candidate, as scikit-learn's ``_fit_and_score`` has it."""
-        X, y = _safe_split(self._team, self._X, self._y, test, train)
-        given = _check_method_params(self._X, params=self._score_params, indices=test)
+        X, y = _safe_split(self._team.estimator, self._X, self._y, test, train)
+        given = _check_method_params(self._X, params=self._scoring.params, indices=test)
         parts = self._team.parts(self._per_pass)
         train = np.arange(len(self._weights))[train]  # indices of any kind, masks too
         return [result for team in parts for result in self._results(team, train, X, y, given)]
 
     def _results(self, team, train, X, y, given):
+        scorer, _, error_score = self._scoring
         began = time.perf_counter()
         errors = self._errors(team, train)
         learnt = time.perf_counter()
-        scores = None if all(errors) else team._scores(X)
+        scores = None if all(errors) else team.scores(X)
         shared = {
             "n_test_samples": np.shape(y)[0],
             "fit_time": (learnt - began) / len(errors),
@@ -65,7 +71,7 @@ class Folds:
             began = time.perf_counter()
             if error is None:
                 member = team.member(n).with_scores(X, scores[:, team.columns(n)])
-                result = _score(member, X, y, self._scorer, given, self._error_score)
+                result = _score(member, X, y, scorer, given, error_score)
             else:
                 result = self._result_of_failure()
             score_time = shared["score_time"] + time.perf_counter() - began
@@ -80,14 +86,15 @@ class Folds:
             )  # fmt: skip
             errors = team.divergences()
         except (FloatingPointError, TypeError, ValueError):
-            if self._error_score == "raise":
+            if self._scoring.error_score == "raise":
                 raise
             return [format_exc()] * len(team.candidates)
         for error in filter(None, errors):
-            if self._error_score == "raise":
+            if self._scoring.error_score == "raise":
                 raise FloatingPointError(error)
         return errors
 
     def _result_of_failure(self):
-        names = getattr(self._scorer, "_scorers", None)  # of several metrics
-        return dict.fromkeys(names, self._error_score) if names else self._error_score
+        scorer, _, error_score = self._scoring
+        names = getattr(scorer, "_scorers", None)  # of several metrics
+        return dict.fromkeys(names, error_score) if names else error_score

@@ -10,7 +10,6 @@ from .._sklearn import _fit_context
 from .._types import Loss, MatrixLike, Rule
 from ..estimators.regressor import AdagradRegressor
 from .base import BaseAdagradCV
-from .team import RegressorTeam
 
 
 class AdagradRegressorCV(BaseAdagradCV):
@@ -130,7 +129,6 @@ class AdagradRegressorCV(BaseAdagradCV):
     """
 
     _plain = AdagradRegressor
-    _team_of = RegressorTeam
     _fixed = ("loss", "lr_decay", "rule", "fit_intercept", "max_iter")
 
     _parameter_constraints: ClassVar[dict] = {

@@ -1,4 +1,7 @@
-"""Several candidates as one estimator: every candidate is a head, or a set of them."""
+"""Several candidates that learn every row at once: each is a head, or a set of them."""
+
+from copy import copy
+from functools import cached_property
 
 import numpy as np
 from sklearn.base import clone
@@ -10,56 +13,60 @@ from ..model.binding import same_rule, stacked
 from ..model.state import candidate_state, new_state, record_dtype
 from .memory import check_memory
 
+_INPUT = ("n_features_in_", "feature_names_in_")
+
 
 class Team:
-    """Learns every row with all candidates at once.
+    """Candidates that differ in what a search is over, and the one estimator that they share.
 
-    ``candidates`` is a list of dicts: what each has instead of the parameters of the team.
+    ``estimator`` has the other parameters, and all that is learnt: its rule is that of all
+    ``candidates`` together. These are dicts: what each has instead of the estimator's parameters.
     """
 
-    @classmethod
-    def of(cls, estimator, candidates):
-        team = cls()
-        team._take(estimator, candidates)
-        return team
-
-    def _take(self, estimator, candidates):
-        only = candidates[0] if len(candidates) == 1 else {}
-        self.set_params(**estimator.get_params(deep=False) | only)
-        self._plain, self.candidates = estimator, candidates
+    def __init__(self, estimator, candidates):
+        self.plain_estimator, self.candidates = estimator, candidates
+        self.estimator = copy(estimator)
+        if len(candidates) == 1:
+            self.estimator.set_params(**candidates[0])
 
     def parts(self, size):
         """Teams of ``size`` of the candidates, which have not learnt yet."""
         for first in range(0, len(self.candidates), size):
-            part = type(self).of(self._plain, self.candidates[first : first + size])
-            vars(part).update(self._learnt())
+            part = Team(self.plain_estimator, self.candidates[first : first + size])
+            about = vars(self.estimator)
+            vars(part.estimator).update({name: about[name] for name in _INPUT if name in about})
             yield part
 
-    def resume(self, estimator, candidates):
-        """Take over what has changed in ``estimator``; the candidates must be as they were."""
+    def resumed(self, estimator, candidates):
+        """This team with what has changed in ``estimator``; an error leaves this one as it was."""
         if candidates != self.candidates:
             raise ValueError(
                 "The candidates cannot change during a stream: begin anew with a new estimator."
             )
-        self._take(estimator, candidates)
+        team = Team(estimator, candidates)
+        vars(team.estimator).update(self._learnt(), **self._memory())
+        return team
 
-    def _rule(self, dtype):
+    # --- learning -------------------------------------------------------------------------
+
+    def bind(self, dtype):
+        """The rule of all candidates; in a stream, that of the rows before, if it is the same."""
         rule = stacked(self._rules(dtype))
-        if not self.__sklearn_is_fitted__():
+        if not self.estimator.__sklearn_is_fitted__():
             return rule
-        if not same_rule(rule, self._bound):
+        if not same_rule(rule, self.estimator._bound):
             raise ValueError(
                 "The rule and its numbers cannot change during a stream: begin anew with a new "
                 "estimator."
             )
-        return self._bound
+        return self.estimator._bound
 
     def _rules(self, dtype):
         return [self._rule_of(each, dtype) for each in self.candidates]
 
     def _rule_of(self, candidate, dtype):
         try:
-            return super()._rule(dtype, **candidate)
+            return self.plain_estimator._rule(dtype, **candidate)
         except (TypeError, ValueError) as error:
             raise type(error)(f"With the candidate {candidate}: {error}") from error
 
@@ -67,7 +74,7 @@ class Team:
         """MemoryError if so many states, and the scores of ``n_test`` rows, would not fit."""
         per_pass = min(per_pass, len(self.candidates))
         n_heads = per_pass * n_outputs
-        state = n_features * record_dtype(self._rule(dtype), dtype, n_heads).itemsize
+        state = n_features * record_dtype(self.bind(dtype), dtype, n_heads).itemsize
         check_memory(
             at_once * (state + 8 * n_test * n_heads),
             f"A search with {at_once} times {per_pass} candidates of {n_outputs} outputs",
@@ -75,75 +82,90 @@ class Team:
             "features to fewer columns.",
         )
 
-    def _new_state(self, bound, n_features, dtype, n_outputs):
+    def partial_fit(self, X, y, **given):
+        """Learn rows in a stream."""
+        self.estimator._partial_fit(X, y, bind=self.bind, begin_state=self._begin_state, **given)
+
+    def _begin_state(self, bound, n_features, dtype, n_outputs):
         self.check_memory(n_features, dtype, n_outputs, per_pass=len(self.candidates))
-        return super()._new_state(bound, n_features, dtype, n_outputs)
+        return self.estimator._new_state(bound, n_features, dtype, n_outputs)
 
     def learn(self, rows, n_features, max_abs, y, weights, train, *, max_iter):
         """Learn the rows ``train`` in that order, ``max_iter`` times, from the beginning."""
-        weights, n_rows = weights[train], len(weights)
-        self._require_weight(weights, "sample_weight")
-        fitted = self._begin_fit(y[train], weights, False)
-        weights = self._weigh(y[train], weights, fitted)
-        self._require_weight(weights, "class_weight")
-        targets = self._targets(y[train], fitted)
-        loss, bound = self._loss_for(fitted), self._rule(rows.values.dtype)
+        estimator, n_rows = self.estimator, len(weights)
+        fitted, weights, targets, loss = estimator._prepared(y[train], weights[train])
+        bound = self.bind(rows.values.dtype)
         state = new_state(bound, n_features, rows.values.dtype, targets.n_outputs)
         every = np.zeros(n_rows)
         every[train] = weights
         problem = Problem(rows, targets.spread(train, n_rows), every, max_abs)
         for _ in range(max_iter):
-            row = self._learn(problem, train, loss, bound, state)
+            row = estimator._learn(problem, train, loss, bound, state)
             if row is not None:
-                raise self._divergence(problem, row, loss, bound, state)
-        vars(self).update(fitted, _state=state, _bound=bound, n_iter_=max_iter)
+                raise estimator._divergence(problem, row, loss, bound, state)
+        vars(estimator).update(fitted, _state=state, _bound=bound, n_iter_=max_iter)
+
+    # --- the candidates -------------------------------------------------------------------
 
     @property
     def progressive_losses(self):
         """Those of the candidates; infinite once a candidate has diverged."""
-        losses = self._state.losses[0].reshape(len(self.candidates), -1).sum(axis=1)
+        state = self.estimator._state
+        losses = state.losses[0].reshape(len(self.candidates), -1).sum(axis=1)
         with np.errstate(invalid="ignore"):
-            return losses / self._state.totals["weight"][0]
+            return losses / state.totals["weight"][0]
 
     def divergences(self):
         """What went wrong with each candidate, or None."""
+        dtype = self.estimator._state.dtype
         return [
             None
             if np.isfinite(loss)
             else f"Training diverged with {candidate}: a score or a gradient is out of range for "
-            f"{self._dtype}. Lower lr, or scale the features."
+            f"{dtype}. Lower lr, or scale the features."
             for candidate, loss in zip(self.candidates, self.progressive_losses, strict=True)
         ]
 
+    def scores(self, X):
+        """Scores of all candidates, side by side."""
+        return self.estimator._scores(X)
+
     def columns(self, n):
-        """The heads of candidate ``n``."""
-        size = self._state.n_heads // len(self.candidates)
+        """Where those of candidate ``n`` are."""
+        size = self.estimator._state.n_heads // len(self.candidates)
         return slice(n * size, (n + 1) * size)
 
     def state_of(self, n):
-        """The state of candidate ``n``, copied."""
-        bound = self._rules(self._dtype)[n]
-        return candidate_state(self._state, self._bound, n, bound), bound
+        """The state of candidate ``n``, copied, and its rule."""
+        state = self.estimator._state
+        bound = self._rules(state.dtype)[n]
+        return candidate_state(state, self.estimator._bound, n, bound), bound
 
     def member(self, n):
         """Candidate ``n`` as an estimator that predicts from the state of the team."""
-        member = self._member(**self._plain.get_params(deep=False) | self.candidates[n])
-        vars(member).update(self._learnt(), _team=self, _number=n, _known=None)
+        parameters = self.plain_estimator.get_params(deep=False) | self.candidates[n]
+        member = _MEMBERS[type(self.plain_estimator)](**parameters)
+        vars(member).update(self._learnt(), _team=self, _number=n)
         return member
 
     def plain(self, n):
         """Candidate ``n`` as an estimator of its own."""
-        plain = clone(self._plain).set_params(**self.candidates[n])
+        plain = clone(self.plain_estimator).set_params(**self.candidates[n])
         state, bound = self.state_of(n)
         vars(plain).update(self._learnt(), _state=state, _bound=bound)
         return plain
 
     def _learnt(self):
-        own = {"_plain", "candidates", "_state", "_bound", *self.get_params(deep=False)}
-        return {name: value for name, value in vars(self).items() if name not in own}
+        """The fitted attributes that all candidates share."""
+        own = {"_state", "_bound", *self.estimator.get_params(deep=False)}
+        return {name: value for name, value in vars(self.estimator).items() if name not in own}
+
+    def _memory(self):
+        about = vars(self.estimator)
+        return {name: about[name] for name in ("_state", "_bound") if name in about}
 
 
-class Member:
+class _Member:
     """A candidate whose weights are copied only if someone asks for them."""
 
     _known = None
@@ -153,41 +175,38 @@ class Member:
         self._known = (X, scores)
         return self
 
+    @cached_property
+    def _copied(self):
+        return self._team.state_of(self._number)
+
+    @cached_property
+    def _state(self):
+        return self._copied[0]
+
+    @cached_property
+    def _bound(self):
+        return self._copied[1]
+
     def __sklearn_is_fitted__(self):
         return True
 
     def __sklearn_clone__(self):
-        return clone(self._team._plain).set_params(**self._team.candidates[self._number])
+        return clone(self._team.plain_estimator).set_params(**self._team.candidates[self._number])
 
     def _scores(self, X):
         if "_state" in vars(self):
             return super()._scores(X)
         if self._known is not None and X is self._known[0]:
             return self._known[1].copy()
-        return self._team._scores(X)[:, self._team.columns(self._number)]
-
-    def __getattr__(self, name):
-        if name not in ("_state", "_bound"):
-            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.")
-        vars(self)["_state"], vars(self)["_bound"] = self._team.state_of(self._number)
-        return vars(self)[name]
+        return self._team.scores(X)[:, self._team.columns(self._number)]
 
 
-class ClassifierMember(Member, AdagradClassifier):
+class _ClassifierMember(_Member, AdagradClassifier):
     pass
 
 
-class ClassifierTeam(Team, AdagradClassifier):
-    _member = ClassifierMember
-
-
-class RegressorMember(Member, AdagradRegressor):
+class _RegressorMember(_Member, AdagradRegressor):
     pass
 
 
-class RegressorTeam(Team, AdagradRegressor):
-    _member = RegressorMember
-
-
-# What errors call them.
-ClassifierTeam.__name__, RegressorTeam.__name__ = "AdagradClassifierCV", "AdagradRegressorCV"
+_MEMBERS = {AdagradClassifier: _ClassifierMember, AdagradRegressor: _RegressorMember}
