@@ -23,7 +23,7 @@ def test_every_rule_is_public_and_on_its_page():
         assert rule.__name__ in rules.__all__
         assert f'| `"{name}"` | `{rule.__name__}(' in page
     for name in rules.__all__:
-        assert name in page
+        assert name in page or name.islower()  # functions for rules of one's own
 
 
 def test_every_preset_is_on_the_page_of_systems():

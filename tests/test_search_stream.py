@@ -216,11 +216,11 @@ def test_pickled_in_mid_stream(search, lr):
 def test_candidates_cannot_change_during_a_stream(search, changed):
     X, y = problem_of(search)
     model = streamed(search(lr=[0.1, 0.5]), X, y)
-    before = known(model), bits(model._team)
+    before = known(model), bits(model._team.estimator)
     model.set_params(**changed)
     with pytest.raises(ValueError, match="cannot change"):
         model.partial_fit(X, y)
-    assert (known(model), bits(model._team)) == before
+    assert (known(model), bits(model._team.estimator)) == before
     model.set_params(lr=np.array([0.1, 0.5]), eps=1e-10, lr_decay=0.0, rule="adagrad")
     model.partial_fit(X, y)  # the same in another form
     other = search(lr=[0.1, 0.5])

@@ -77,7 +77,7 @@ def _kept(function, modules, only_called=False):
         function.__closure__,
     )  # fmt: skip
     copy.__module__, copy.__qualname__ = function.__module__, function.__qualname__
-    copy.__doc__ = function.__doc__
+    copy.__doc__, copy.__wrapped__ = function.__doc__, function
     options = _OPTIONS | (_CALLED if only_called else {})
     return keep_on_disk(njit(**options)(copy), modules)
 
@@ -94,8 +94,8 @@ def variant(kernel, *objects):
     classes = tuple(each for item in objects for each in _classes(item))
     modules = {each.__module__ for each in classes}
     if all(module.split(".")[0] == _PACKAGE for module in modules):
-        return _kept(kernel.py_func, tuple(sorted(modules | {kernel.__module__})))
-    return _in_memory(kernel.py_func, classes)
+        return _kept(kernel.py_func.__wrapped__, tuple(sorted(modules | {kernel.__module__})))
+    return _in_memory(kernel.py_func.__wrapped__, classes)
 
 
 def _classes(item):

@@ -7,6 +7,7 @@ from ...arithmetic.lanes import SIZE, padded
 from ...formulas.rules import Settings, is_lazy
 from ...input.rows import Verdict
 from ...model.binding import reading
+from ...model.state import by_head
 from . import heads as several
 from . import one_head as single
 from . import rows as every_row
@@ -95,7 +96,7 @@ def _by_head(settings, state):
     kind = state.tables["weights"].dtype[0].base
     return Settings(
         *(
-            read_only(several.by_head(each, state.n_heads)[0], kind)
+            read_only(by_head(each, state.n_heads)[0], kind)
             if np.ndim(each)
             else float(each)
             for each in settings
