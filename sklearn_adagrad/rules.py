@@ -6,12 +6,26 @@ about it. Wrappers can be stacked in any order, but ``Averaged`` must be the out
 meaning are refused with a ``ValueError`` that says so.
 
 Rules of one's own (:ref:`own_rule`) are written with ``replaced``, ``sqrt``, ``where`` and
-``clip``, which work on numbers, vectors and arrays alike.
+``clip``, which work on numbers, vectors and arrays alike; wrappers call the methods of the rule
+within by ``step(self.rule, ...)`` and the like.
 """
 
 from .arithmetic.lanes import clip, sqrt, where
 from .arithmetic.tuples import replaced
-from .formulas.rules import FTRL, Adagrad, DualAveraging
+from .formulas.rules import (
+    FTRL,
+    Adagrad,
+    DualAveraging,
+    advanced,
+    factor,
+    local,
+    moved,
+    rate,
+    renewed,
+    settled,
+    step,
+    weight,
+)
 from .formulas.wrappers import (
     Averaged,
     Clipped,
@@ -35,8 +49,17 @@ __all__ = [
     "Scheduled",
     "Warmup",
     "WeightDecay",
+    "advanced",
     "clip",
+    "factor",
+    "local",
+    "moved",
+    "rate",
+    "renewed",
     "replaced",
+    "settled",
     "sqrt",
+    "step",
+    "weight",
     "where",
 ]

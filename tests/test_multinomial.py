@@ -23,7 +23,8 @@ from sklearn.metrics import log_loss
 from stacks import N_FEATURES, model_of, name_of
 
 from sklearn_adagrad import AdagradClassifier, losses
-from sklearn_adagrad.engines.cpu.losses import judge_heads, judge_of
+from sklearn_adagrad.engines.cpu.judge import judge_heads
+from sklearn_adagrad.engines.cpu.losses import _judge_classes, judge_of
 from sklearn_adagrad.formulas.losses import CLASSIFICATION, Multinomial
 
 COUNTS = (3, 4, 5, 8, 9, 13)
@@ -139,6 +140,10 @@ def compiled(loss, *rest):
     _judge_heads(judge_of(loss, False), *rest)
 
 
+def interpreted(loss, *rest):
+    _judge_classes.py_func(loss, *rest)
+
+
 def of_scores(scores, labels, run=compiled):
     """The gradient of every score, and the loss, of models that lie side by side."""
     n_models, n_classes = scores.shape
@@ -151,7 +156,7 @@ def of_scores(scores, labels, run=compiled):
     return tuple(found)
 
 
-@pytest.mark.parametrize("run", [compiled, judge_heads], ids=["compiled", "interpreted"])
+@pytest.mark.parametrize("run", [compiled, interpreted], ids=["compiled", "interpreted"])
 @settings(max_examples=60, deadline=None)
 @given(
     n_models=st.integers(1, 4), n_classes=st.integers(3, 13), size=st.sampled_from([1e-9, 1.0, 30])
@@ -176,7 +181,7 @@ def test_gradient_is_the_derivative(run, n_models, n_classes, size):
         np.testing.assert_allclose((up - down) / 2e-5, gradients[:, n], rtol=0, atol=2e-9)
 
 
-@pytest.mark.parametrize("run", [compiled, judge_heads], ids=["compiled", "interpreted"])
+@pytest.mark.parametrize("run", [compiled, interpreted], ids=["compiled", "interpreted"])
 def test_scores_of_any_size(run):
     """Only differences matter, and what is beyond the range of ``exp`` is 0 or 1."""
     for size in (1e3, 1e150, 8e307):

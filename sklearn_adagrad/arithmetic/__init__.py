@@ -1,0 +1,1 @@
+"""Numbers alone, in vectors and as arrays, and how functions of them are compiled."""

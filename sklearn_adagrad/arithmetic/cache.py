@@ -46,15 +46,18 @@ class _Cache(FunctionCache):
 
     def _give_up(self, what, error):
         self.disable()
-        _warn_once(
-            f"Compiled code in {self.cache_path} cannot be {what} ({type(error).__name__}: {error})"
-            ": it is compiled in memory. Delete that folder, or let NUMBA_CACHE_DIR name another."
-        )
+        if self.cache_path not in _warned:
+            _warned.add(self.cache_path)
+            warnings.warn(
+                f"Compiled code in {self.cache_path} cannot be {what} "
+                f"({type(error).__name__}: {error}): it is compiled in memory. Delete that folder, "
+                "or let NUMBA_CACHE_DIR name another.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
 
-@functools.cache
-def _warn_once(message):
-    warnings.warn(message, RuntimeWarning, stacklevel=2)
+_warned = set()  # folders
 
 
 @functools.cache

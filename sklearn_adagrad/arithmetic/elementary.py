@@ -8,9 +8,8 @@ import llvmlite.ir as ir
 import numpy as np
 from numba import types
 from numba.core import cgutils
-from numba.extending import overload
 
-from .jit import INLINED, emits
+from .jit import by_type, emits
 from .lanes import Lanes, call, splat, suffix, where
 
 _LN2_HIGH, _LN2_LOW = 0.693145751953125, 1.42860682030941723212e-6  # 16 bits, and the rest
@@ -55,7 +54,7 @@ def _emit_exp(x):
     return types.float64, emit
 
 
-@overload(exp, jit_options=INLINED)
+@by_type(exp)
 def _choose_exp(x):
     if not isinstance(x, Lanes):
         return lambda x: _exp_of_number(x)
@@ -76,7 +75,7 @@ def expm1(x):
     return np.expm1(x)
 
 
-@overload(expm1, jit_options=INLINED)
+@by_type(expm1)
 def _choose_expm1(x):
     short = _is_short(x)
     coefficients = _EXPM1 if short else _EXPM1_LONG
@@ -99,7 +98,7 @@ def log1p(x):
     return np.log1p(x)
 
 
-@overload(log1p, jit_options=INLINED)
+@by_type(log1p)
 def _choose_log1p(x):
     short = _is_short(x)
     coefficients = _ARTANH if short else _ARTANH_LONG
@@ -123,7 +122,7 @@ def compounded(share, rows):
     return 0.0 - np.expm1(0.0 - rows * np.log1p(share))
 
 
-@overload(compounded, jit_options=INLINED)
+@by_type(compounded)
 def _choose_compounded(share, rows):
     short = _is_short(share)
     logarithm = _LOG1P_SHARE if short else _LOG1P_SHARE_LONG

@@ -41,8 +41,6 @@ _OPTIONS = {
     "fastmath": {"contract"},  # fused multiply-add; nothing that reorders a sum
     "no_cfunc_wrapper": True,  # a quarter of the time that a small function takes to compile
 }
-# A call in the loop over a row's entries would spill all registers.
-INLINED = {"forceinline": True}
 _CALLED = {"no_cpython_wrapper": True}  # from compiled code only
 _PACKAGE = __name__.split(".")[0]
 
@@ -68,6 +66,22 @@ def inlined(function=None, *, literal=False):
         return part.signature.return_type, functools.partial(call_part, part)
 
     return function
+
+
+def by_type(function):
+    """Let compiled code call, instead of ``function``, what is decorated returns for its types."""
+
+    def register(choose):
+        choose = functools.cache(choose)
+
+        @emits(function)
+        def define(*kinds):
+            part = compiled_part(choose(*kinds), kinds)
+            return part.signature.return_type, functools.partial(call_part, part)
+
+        return choose
+
+    return register
 
 
 @functools.cache
@@ -168,7 +182,7 @@ def compiled_part(function, kinds):
         _OPTIONS["error_model"],
         FastMathOptions(_OPTIONS["fastmath"]),
     )
-    flags.forceinline = True
+    flags.forceinline = True  # a call in the loop over a row's entries would spill all registers
     target = cpu_target.target_context
     library = _Part(target.codegen(), function.__qualname__)
     with global_compiler_lock:
@@ -266,6 +280,3 @@ def _returned(function):
     if len(steps) != 2 or not steps[0].opname.startswith("LOAD_FAST"):
         return None
     return list(inspect.signature(function).parameters).index(steps[0].argval)
-
-
-portable = inlined

@@ -19,7 +19,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import models, register_model
 
-from .jit import emits, portable
+from .jit import emits, inlined
 
 # More lanes leave more of them idle at the end of each row, fewer make more instructions.
 SIZE = 4
@@ -217,7 +217,7 @@ def _where(condition, a, b):
     return number, emit
 
 
-@portable
+@inlined
 def clip(x, bound):
     """``x`` within ``-bound`` and ``bound``."""
     low = where(x < 0.0 - bound, 0.0 - bound, x)

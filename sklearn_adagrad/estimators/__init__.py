@@ -1,0 +1,1 @@
+"""The classifier and the regressor, and how they are trained."""

@@ -1,0 +1,1 @@
+"""The mathematics, and nothing else: losses, update rules, wrappers, penalties."""

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arithmetic.elementary import compounded, expm1, log1p
-from ..arithmetic.jit import generic, portable
+from ..arithmetic.jit import generic, inlined
 from ..arithmetic.lanes import clip, finite, where
 from ..arithmetic.times import elapsed, moment, stamp
 from ..arithmetic.tuples import replaced
@@ -105,7 +105,7 @@ def lost(self, record, t, row):
     """What the rows after ``since``, through ``t``, take: a share of ``abs(weight) + ratio``."""
 
 
-@portable
+@inlined
 def _log_gammas(u, start, stop, rows):
     """The sum of ``log1p(u / x)`` over ``x = start, start + 1, ..., stop - 1``.
 
@@ -118,7 +118,7 @@ def _log_gammas(u, start, stop, rows):
     return total + (_stirling(u, start) - _stirling(u, 0.0 * start + stop))
 
 
-@portable
+@inlined
 def _stirling(u, x):
     """The rest of Stirling's series for ``log Gamma`` at ``x``, less that at ``x + u``."""
     y = 1.0 / (x + u)
@@ -130,7 +130,7 @@ def _stirling(u, x):
     return u * q * z * (1.0 / 12.0 - z * tail)
 
 
-@portable
+@inlined
 def _digammas(start, stop, rows):
     """The sum of ``1 / x`` over ``x = start, start + 1, ..., stop - 1``."""
     x, y = 1.0 / start, 1.0 / stop
@@ -138,6 +138,6 @@ def _digammas(start, stop, rows):
     return log1p(rows * x) + 0.5 * rows * x * y + tail
 
 
-@portable
+@inlined
 def _digamma_tail(z):
     return z * (1.0 / 12.0 - z * (1.0 / 120.0 - z * (1.0 / 252.0 - z * (1.0 / 240.0))))

@@ -40,7 +40,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arithmetic.jit import constant, generic, portable
+from ..arithmetic.jit import constant, generic, inlined
 from ..arithmetic.lanes import clip, root_and, sqrt, where
 from ..arithmetic.tuples import replaced
 
@@ -71,7 +71,7 @@ class RowContext(NamedTuple):
     decay: float  # what multiplies a weight decay
 
 
-@portable
+@inlined
 def context_at(rule, settings, t):
     """What rules need to know in row ``t``, or after ``t`` rows."""
     row = t if t > 1 else 1
@@ -89,7 +89,7 @@ def context_at(rule, settings, t):
     )
 
 
-@portable
+@inlined
 def unpenalised(row):
     """``row`` for an intercept."""
     return replaced(replaced(replaced(row, "l1", 0.0), "l2", 0.0), "decay", 0.0)

@@ -1,0 +1,1 @@
+"""Searches: many candidates that learn each row at the same time."""

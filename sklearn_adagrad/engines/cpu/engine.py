@@ -96,9 +96,7 @@ def _by_head(settings, state):
     kind = state.tables["weights"].dtype[0].base
     return Settings(
         *(
-            read_only(by_head(each, state.n_heads)[0], kind)
-            if np.ndim(each)
-            else float(each)
+            read_only(by_head(each, state.n_heads)[0], kind) if np.ndim(each) else float(each)
             for each in settings
         )
     )

@@ -26,7 +26,7 @@ from ...formulas.rules import (
     weight,
 )
 from ...input.targets import show
-from .losses import judge_heads
+from .judge import judge_heads
 from .records import lanes_of, put_lanes
 from .rows import BLOCK, fetch_row, inspect_block, is_sound, max_abs_of, norm_of, span
 from .subnormal import flush, restore

@@ -1,12 +1,7 @@
-"""Losses as the loops call them: machine code of their own, reached by its address.
-
-So the loops are compiled once for all losses, and a loss once for all loops. Such a call takes a
-few nanoseconds of a row's hundred.
-"""
+"""The machine code of a loss, for a single head and for all heads of a row."""
 
 import functools
 import math
-from typing import NamedTuple
 
 import llvmlite.ir as ir
 import numpy as np
@@ -18,34 +13,19 @@ from ...arithmetic.elementary import exp
 from ...arithmetic.jit import compiled, emits, variant
 from ...arithmetic.lanes import load_lanes, store
 from ...formulas.losses import LogLoss, Multinomial, gradient, value
+from .judge import MANY, ONE, Judge
 
 # Losses whose methods take lanes too.
 _ON_LANES = (LogLoss,)
 
 
-class Judge(NamedTuple):
-    """A loss as the loops see it: the address of its machine code, and its fields."""
-
-    address: int
-    fields: np.ndarray
-
-
 def judge_of(loss, is_single):
     """``loss`` for the loop of a single head, or of several."""
+    kernel = _judge_one if is_single else _kernel_of_many(type(loss))
     if config.DISABLE_JIT:
-        return loss
-    kernel = variant(_judge_one if is_single else _kernel_of_many(type(loss)), type(loss))
+        return Judge(kernel, loss)
+    kernel = variant(kernel, type(loss))
     return Judge(_address(kernel, type(loss), is_single), np.array(loss, np.float64))
-
-
-def judged(loss, y, score):
-    """The gradient of ``score``, and its loss, where ``y`` was right."""
-    return _judge_one(loss, y, score)
-
-
-def judge_heads(loss, y, scores, n_outputs, n_heads, gradients, values):
-    """The same for every head of a row, into ``gradients`` and ``values``."""
-    _kernel_of_many(type(loss))(loss, y, scores, n_outputs, n_heads, gradients, values)
 
 
 # --- the machine code of a loss -------------------------------------------------------------
@@ -107,7 +87,7 @@ def _kernel_of_many(loss):
     return _judge_lanes if loss in _ON_LANES else _judge_each
 
 
-# --- calling it by its address ----------------------------------------------------------------
+# --- its fields, and its address ----------------------------------------------------------------
 
 
 class _Fields(types.Type):
@@ -128,11 +108,6 @@ class _FieldsModel(models.PrimitiveModel):
         super().__init__(manager, fields, ir.DoubleType().as_pointer())
 
 
-_NUMBERS = types.Array(types.float64, 1, "C")
-_ONE = types.UniTuple(types.float64, 2), (types.float64, types.float64)
-_MANY = types.none, (_NUMBERS, _NUMBERS, types.intp, types.intp, _NUMBERS, _NUMBERS)
-
-
 @emits(_loss_of)
 def _emit_loss_of(fields):
     def emit(context, builder, args):
@@ -145,35 +120,7 @@ def _emit_loss_of(fields):
 @functools.cache
 def _address(kernel, loss, is_single):
     fields = _Fields(types.NamedTuple([types.float64] * len(loss._fields), loss))
-    arguments = (fields, *(_ONE if is_single else _MANY)[1])
+    arguments = (fields, *(ONE if is_single else MANY)[1])
     kernel.compile(arguments)
     code = kernel.overloads[arguments]
     return code.library.get_pointer_to_function(code.fndesc.llvm_func_name)
-
-
-def _calls(function, result, kinds):
-    """Let compiled code call the machine code of a ``Judge`` where Python runs ``function``."""
-
-    @emits(function)
-    def define(judge, *given):
-        def emit(context, builder, args):
-            pointer = types.CPointer(types.float64)
-            fields = context.make_array(judge.types[1])(
-                context, builder, builder.extract_value(args[0], 1)
-            ).data
-            values = [
-                context.cast(builder, value, *pair)
-                for value, *pair in zip(args[1:], given, kinds, strict=True)
-            ]
-            kind = context.call_conv.get_function_type(result, (pointer, *kinds))
-            code = builder.inttoptr(builder.extract_value(args[0], 0), kind.as_pointer())
-            _, found = context.call_conv.call_function(
-                builder, code, result, (pointer, *kinds), [fields, *values]
-            )
-            return found
-
-        return result, emit
-
-
-_calls(judged, *_ONE)
-_calls(judge_heads, *_MANY)

@@ -16,7 +16,7 @@ from ...formulas.rules import (
     unpenalised,
     weight,
 )
-from .losses import judged
+from .judge import judged
 from .records import (
     gather,
     lanes_of,
