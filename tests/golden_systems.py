@@ -1,6 +1,6 @@
 """How the recorded runs of other systems are replayed: their options in our words.
 
-A function for each file of recordings turns a run into a ``Replay``.
+A function for each system turns a run into a ``Replay``.
 """
 
 from collections.abc import Callable
@@ -233,7 +233,6 @@ SYSTEMS = {
     "mxnet1": mxnet1,
     "mxnet2": mxnet2,
     "downhill": downhill,
-    "downhill_f32": downhill,
     "puzzlelib": puzzlelib,
     "tf": tensorflow,
     "optax": optax,

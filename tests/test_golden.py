@@ -1,11 +1,14 @@
 """Recorded runs of real Adagrad optimizers, repeated from their first weights.
 
 ``golden/README.md`` says what was recorded. Gradients are computed anew from our own weights.
-``--golden-dir`` names another directory of recordings in the same format.
+``--golden-dir`` names another directory of recordings in the same format. It may hold any of the
+systems, any of their runs, and no probes.
 """
 
 import gzip
 import json
+import subprocess
+import sys
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -17,6 +20,7 @@ from scipy.special import expit
 
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor, optim
 
+GOLDEN = Path(__file__).parent / "golden"
 TOLERANCE = {"float64": 1e-12, "float32": 5e-6}
 
 # What these runs did, we don't do: the name of the file, the run, and why not.
@@ -64,6 +68,8 @@ PROBED = {
     "tf": "IndexedSlices",
     "optax": None,
 }
+# Probes of PyTorch alone, which a test of their own repeats.
+SUMMED, SKIPPED = "sparse_duplicate_index_and_explicit_zero", "grad_is_None_skips_step_count"
 
 
 @cache
@@ -73,11 +79,27 @@ def recorded(path):
 
 
 def recordings(directory):
-    """Every system of ``directory`` with what was recorded of it."""
+    """Every file of runs in ``directory``: its name, its system, and what was recorded.
+
+    The system is the name up to the first underscore.
+    """
     for path in sorted(directory.glob("*.json.gz")):
         content = recorded(path)
         if "runs" in content:
-            yield path.name.removesuffix(".json.gz"), content
+            name = path.name.removesuffix(".json.gz")
+            yield name, name.partition("_")[0], content
+
+
+def runs(directory):
+    for name, system, content in recordings(directory):
+        for run in content["runs"]:
+            yield name, system, run
+
+
+def probes_of(directory):
+    for name, system, content in recordings(directory):
+        if system in PROBED and content.get("probes"):
+            yield name, system, content["probes"]
 
 
 def reason(table, system, run):
@@ -90,18 +112,17 @@ def reason(table, system, run):
 def pytest_generate_tests(metafunc):
     """One test for each run that is the business of a function, one for each system's probes."""
     directory = metafunc.config.getoption("--golden-dir")
+    if not any(recordings(directory)):
+        raise pytest.UsageError(f"--golden-dir: {directory} has no recorded runs")
     if "probes" in metafunc.fixturenames:
-        cases = [(system, content["probes"]) for system, content in recordings(directory)]
-        cases = [(system, probes) for system, probes in cases if system in PROBED]
-        metafunc.parametrize(("system", "probes"), cases, ids=[system for system, _ in cases])
+        cases = list(probes_of(directory))
+        names = [name for name, _, _ in cases]
+        metafunc.parametrize(("system", "probes"), [case[1:] for case in cases], ids=names)
     elif "run" in metafunc.fixturenames:
-        cases, ids = [], []
-        for system, content in recordings(directory):
-            for run in content["runs"]:
-                if kind_of(system, run) == metafunc.function.__name__:
-                    cases.append((system, run))
-                    ids.append(f"{system}-{run['id']}-{run['problem']}")
-        metafunc.parametrize(("system", "run"), cases, ids=ids)
+        ours = metafunc.function.__name__
+        cases = [case for case in runs(directory) if kind_of(*case[1:]) == ours]
+        names = [f"{name}-{run['id']}-{run['problem']}" for name, _, run in cases]
+        metafunc.parametrize(("system", "run"), [case[1:] for case in cases], ids=names)
 
 
 def kind_of(system, run):
@@ -110,7 +131,9 @@ def kind_of(system, run):
         return None
     if reason(DECLINED, system, run):
         return test_declined_run.__name__
-    return (test_run_of_optimizer if system in SYSTEMS else test_run_of_estimator).__name__
+    if system == "lightning":
+        return test_run_of_estimator.__name__
+    return test_run_of_optimizer.__name__
 
 
 @pytest.fixture
@@ -130,14 +153,16 @@ class Problem:
         self.squared, self.size = problem["loss"] == "squared", problem["batch_size"]
 
     def batch(self, t):
-        """The rows of step ``t``."""
-        return np.arange(t * self.size, (t + 1) * self.size) % len(self.X)
+        """The rows of step ``t``; the last batch of an epoch has what is left."""
+        starts = range(0, len(self.X), self.size)
+        first = starts[t % len(starts)]
+        return np.arange(first, min(first + self.size, len(self.X)))
 
     def gradient(self, w, t, scale, clip):
         X, y = self.X[self.batch(t)], self.y[self.batch(t)]
         score = X @ w
         slope = scale * ((score if self.squared else expit(score)) - y)
-        return np.clip(slope, -clip, clip) @ X / X.dtype.type(self.size)
+        return np.clip(slope, -clip, clip) @ X / X.dtype.type(len(X))
 
     def touched(self, t):
         """The columns of step ``t``."""
@@ -208,7 +233,6 @@ def test_declined_run(system, run, problem):
 
 
 def test_run_of_estimator(system, run, problem):
-    assert system == "lightning"
     options = {"eta": 1.0, "alpha": 1.0, "l1_ratio": 0.0} | run["options"]
     estimator = AdagradRegressor if problem.squared else AdagradClassifier
     model = estimator(
@@ -229,13 +253,13 @@ def test_run_of_estimator(system, run, problem):
 
 
 def test_probes(system, probes):
-    seen = set()
+    compared = False
     for probe in probes:
         name = probe["probe"].removesuffix("_sparse").removesuffix("_rsp")
         # Here, a NaN does not spread through the norm.
         if name not in PROBES or (name == "nan" and "max_gradient_norm" in probe["options"]):
             continue
-        seen.add(name)
+        compared = True
         sparse = name != probe["probe"]
         dtype = "float32" if system in ("mindspore", "puzzlelib") else "float64"
         run = {
@@ -253,37 +277,129 @@ def test_probes(system, probes):
             plan.optimizer.step(w, optim.SparseRows(rows, g[rows]) if plan.sparse else g)
             trajectory.append(w.copy())
         assert_same(np.array(trajectory), run)
-    assert seen == set(PROBES)
+    if not compared:
+        pytest.skip("none of the probes that are repeated was recorded")
 
 
-def test_probes_of_pytorch(request):
-    """Rows named twice are summed first; an array without a gradient does not count the step."""
-    probes = dict(recordings(request.config.getoption("--golden-dir")))["torch"]["probes"]
-    for probe in probes:
-        if probe["probe"] == "sparse_duplicate_index_and_explicit_zero":
-            w = numbers(probe["w0"])
-            rows = optim.SparseRows(np.array(probe["indices"]), numbers(probe["values"]))
-            optim.pytorch(**probe["options"]).step(w, rows)
-            np.testing.assert_allclose([w], numbers(probe["params"]), rtol=0, atol=1e-15)
-    (skipping,) = [each for each in probes if each["probe"] == "grad_is_None_skips_step_count"]
-    optimizer = optim.pytorch(**skipping["options"])
-    always, last = np.ones(1), np.ones(1)
-    for g in (None, None, np.ones(1)):
-        optimizer.step([always, last], [np.ones(1), g])
-    ours = np.array([[always[0], last[0]]])
-    np.testing.assert_allclose(ours, numbers(skipping["params"]), rtol=0, atol=1e-15)
+def named(probe, directory):
+    """The recorded probes of PyTorch of that name; without any, the test is skipped."""
+    every = [
+        each for _, system, probes in probes_of(directory) if system == "torch" for each in probes
+    ]
+    found = [each for each in every if each["probe"] == probe]
+    if not found:
+        pytest.skip("no such probe was recorded")
+    return found
+
+
+def test_pytorch_sums_rows_named_twice(request):
+    for probe in named(SUMMED, request.config.getoption("--golden-dir")):
+        w = numbers(probe["w0"])
+        rows = optim.SparseRows(np.array(probe["indices"]), numbers(probe["values"]))
+        optim.pytorch(**probe["options"]).step(w, rows)
+        np.testing.assert_allclose([w], numbers(probe["params"]), rtol=0, atol=1e-15)
+
+
+def test_pytorch_does_not_count_a_step_without_a_gradient(request):
+    for probe in named(SKIPPED, request.config.getoption("--golden-dir")):
+        optimizer = optim.pytorch(**probe["options"])
+        always, last = np.ones(1), np.ones(1)
+        for g in (None, None, np.ones(1)):
+            optimizer.step([always, last], [np.ones(1), g])
+        ours = np.array([[always[0], last[0]]])
+        np.testing.assert_allclose(ours, numbers(probe["params"]), rtol=0, atol=1e-15)
+
+
+def names_of(directory):
+    return {(system, f"{run['id']}/{run['problem']}") for _, system, run in runs(directory)}
 
 
 def test_tables_name_recorded_runs(request):
     """Nothing is excused that is not there."""
-    directory = request.config.getoption("--golden-dir")
-    names = {
-        (system, f"{run['id']}/{run['problem']}")
-        for system, content in recordings(directory)
-        for run in content["runs"]
-    }
-    # The runs of other algorithms are not part of tests/golden.
-    whole = directory != Path(__file__).parent / "golden"
+    selected = names_of(GOLDEN)
+    every = names_of(request.config.getoption("--golden-dir"))
+    # tests/golden is a selection, without the runs of other algorithms.
+    whole = every > selected
     for system, pattern in DECLINED | (OTHERS if whole else {}):
-        assert any(fnmatchcase(s, system) and fnmatchcase(n, pattern) for s, n in names), pattern
+        known = every if whole else selected
+        assert any(fnmatchcase(s, system) and fnmatchcase(n, pattern) for s, n in known), pattern
     assert {system for system, _ in OTHERS} == {"tf", "optax", "river", "vw"}
+
+
+def test_golden_has_every_probe():
+    """In another directory they may be absent."""
+    found = {}
+    for _, system, probes in probes_of(GOLDEN):
+        found.setdefault(system, set()).update(each["probe"] for each in probes)
+    assert set(found) == set(PROBED)
+    for probes in found.values():
+        assert set(PROBES) <= probes
+    assert {SUMMED, SKIPPED} <= found["torch"]
+
+
+# Five rows in batches of two: one is left over. The gradient is that of half a square.
+ROWS = np.array([[1.0, 0.0, 2.0], [0.0, 1.0, 0.5], [3.0, 0.0, 0.0], [0.0, 2.0, 1.0], [1.0, 1.0, 0]])
+TARGETS = np.array([1.0, -1.0, 2.0, 0.5, 3.0])
+BATCHES = [[0, 1], [2, 3], [4]]
+
+
+def adagrad(lr, divisors):
+    """The weights that AdaGrad passes in two epochs, in plain NumPy."""
+    w, squares, passed = np.zeros(3), np.zeros(3), [np.zeros(3)]
+    for batch, divisor in 2 * list(zip(BATCHES, divisors, strict=True)):
+        X, y = ROWS[batch], TARGETS[batch]
+        g = (X @ w - y) @ X / divisor
+        squares = squares + g * g
+        w = w - lr * g / (np.sqrt(squares) + 1e-10)
+        passed.append(w)
+    return np.array(passed).tolist()
+
+
+def write(path, content):
+    with gzip.open(path, "wt") as file:
+        json.dump(content, file)
+
+
+def recorded_run(name, params):
+    return {
+        "id": name,
+        "problem": "five",
+        "options": {"lr": 0.5},
+        "dtype": "float64",
+        "tensors": [["w", 0, 3]],
+        "gradient": "dense",
+        "steps": len(params) - 1,
+        "params": params,
+    }
+
+
+@pytest.fixture
+def other_directory(tmp_path):
+    """One system, no probes, two runs; the second divides by two where one row is left over."""
+    problem = {
+        "X": ROWS.tolist(),
+        "y": TARGETS.tolist(),
+        "loss": "squared",
+        "intercept": False,
+        "w0": [0.0, 0.0, 0.0],
+        "batch_size": 2,
+        "epochs": 2,
+    }
+    right = recorded_run("right", adagrad(0.5, [2, 2, 1]))
+    wrong = recorded_run("wrong", adagrad(0.5, [2, 2, 2]))
+    write(tmp_path / "problems.json.gz", {"five": problem})
+    write(tmp_path / "torch.json.gz", {"system": "torch.optim.Adagrad", "runs": [right, wrong]})
+    return tmp_path
+
+
+def test_other_directory(other_directory):
+    """Another directory is taken as it is, and what differs in it is found."""
+    options = ["-q", "-rA", "-p", "no:cacheprovider", "-k", "not other_directory"]
+    command = [sys.executable, "-m", "pytest", __file__, "--golden-dir", other_directory, *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    reports = [line.partition(" - ")[0] for line in done.stdout.splitlines()]
+    runs = [line for line in reports if test_run_of_optimizer.__name__ in line]
+    outcomes = [(line.split()[0], line.partition("[")[2]) for line in runs]
+    expected = [("FAILED", "torch-wrong-five]"), ("PASSED", "torch-right-five]")]
+    assert [each for each in sorted(outcomes) if each[0] in ("FAILED", "PASSED")] == expected
+    assert "1 failed" in done.stdout

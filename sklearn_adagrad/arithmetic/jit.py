@@ -105,7 +105,11 @@ def variant(kernel, *objects):
     """``kernel`` for the classes of ``objects``: it is compiled anew when their sources change."""
     if config.DISABLE_JIT:
         return kernel
-    classes = tuple(each for item in objects for each in _classes(item))
+    return _variant(kernel, tuple(each for item in objects for each in _classes(item)))
+
+
+@functools.cache
+def _variant(kernel, classes):
     modules = {each.__module__ for each in classes}
     if all(module.split(".")[0] == _PACKAGE for module in modules):
         return _kept(kernel.py_func.__wrapped__, tuple(sorted(modules | {kernel.__module__})))

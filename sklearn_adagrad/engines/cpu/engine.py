@@ -12,7 +12,7 @@ from . import heads as several
 from . import one_head as single
 from . import rows as every_row
 from .losses import judge_of
-from .one_head import Ahead, Learner, Limits
+from .one_head import Ahead, Batch, Learner, Limits
 
 # How many entries ahead memory is asked for entries and records: far enough to hide the
 # trip there, near enough for the first-level cache. A model that a second-level cache holds
@@ -34,21 +34,19 @@ def learn(
     Returns None, or the first row whose score or gradient left the range of numbers for some
     head. All heads have learnt the rows before it. With ``drops``, such heads are left out instead.
     """
-    arrays, ahead, weights = _arrays(state), _ahead(rows, state), read_only(weights)
-    limits = Limits(limit, max_abs, bound.max_norm)
+    arrays, ahead = _arrays(state), _ahead(rows, state)
+    learner = _learner(bound, state, fit_intercept)
+    weights, limits = read_only(weights), Limits(limit, max_abs, bound.max_norm, drops)
     if state.n_heads == 1:
         kernel = variant(single.learn, bound.rule)
-        done = kernel(
-            rows, order, read_only(targets.values[:, 0]), weights, judge_of(loss, True),
-            _learner(bound, state, fit_intercept), arrays, limits, ahead, _kept(rows, bound),
-        )  # fmt: skip
+        batch = Batch(rows, order, read_only(targets.values[:, 0]), weights)
+        settled_records = _room_for_settled(rows, bound)
+        done = kernel(batch, judge_of(loss, True), learner, arrays, limits, ahead, settled_records)
     else:
         kernel = variant(several.learn_heads, bound.rule)
-        done = kernel(
-            rows, order, _read_only(targets), targets.n_outputs, weights, judge_of(loss, False),
-            _learner(bound, state, fit_intercept), arrays, limits, ahead.rows, _buffers(state),
-            drops,
-        )  # fmt: skip
+        batch = Batch(rows, order, _read_only(targets), weights)
+        judge, buffers = judge_of(loss, False), _buffers(state)
+        done = kernel(batch, targets.n_outputs, judge, learner, arrays, limits, ahead.rows, buffers)
     return order[done] if done < len(order) else None
 
 
@@ -62,9 +60,8 @@ def scores(rows, bits, n_features, bound, state):
     arrays = _arrays(state)
     arrays = type(arrays)(*map(read_only, arrays))
     if state.n_heads == 1:
-        kernel, kept = variant(single.score, learner.rule), np.empty(0, rows.values.dtype)
-        ahead = _ahead(rows, state)
-        verdict = kernel(rows, bits, n_features, learner, arrays, ahead, kept, out[:, 0])
+        kernel, ahead = variant(single.score, learner.rule), _ahead(rows, state)
+        verdict = kernel(rows, bits, n_features, learner, arrays, ahead, out[:, 0])
     else:
         kernel, sums = variant(several.score_heads, learner.rule), _buffers(state).sums
         verdict = kernel(rows, bits, n_features, learner, arrays, sums, out)
@@ -132,7 +129,7 @@ def _ahead(rows, state):
     return Ahead(1 + _ENTRIES_AHEAD // length, 0 if small else 1 + _RECORDS_AHEAD // length)
 
 
-def _kept(rows, bound):
+def _room_for_settled(rows, bound):
     """Room for the records of the longest row, if the rule needs it."""
     longest = int(np.diff(rows.indptr).max(initial=0)) + SIZE if is_lazy(bound.rule) else 0
     return np.empty(longest * len(bound.start), rows.values.dtype)

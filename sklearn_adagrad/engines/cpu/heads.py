@@ -27,7 +27,7 @@ from ...formulas.rules import (
 )
 from ...input.targets import show
 from .judge import judge_heads
-from .records import lanes_of, put_lanes
+from .records import keep_rolled, lanes_of, put_lanes
 from .rows import BLOCK, fetch_row, inspect_block, is_sound, max_abs_of, norm_of, span
 from .subnormal import flush, restore
 
@@ -93,6 +93,7 @@ def _score_vector(rows, learner, heads, t, i, width, h, size):
     record = settled(learner.intercept_rule, record, t, here)
     total = weight(learner.intercept_rule, record, here)
     for k in range(start, stop):
+        keep_rolled()
         place = np.uintp(rows.indices[k]) * np.uintp(len(heads.intercept)) + h
         record = lanes_of(heads.fields, heads.cells, place, width, size)
         here = local(learner.rule, record, row)
@@ -127,6 +128,7 @@ def _update_vector(rows, learner, heads, t, i, steps, width, h, size):
         record = settled(intercept_rule, record, t - 1, here)
         put_lanes(heads.intercept, h, width, advanced(intercept_rule, record, gradient, here))
     for k in range(start, stop):
+        keep_rolled()
         place = np.uintp(rows.indices[k]) * np.uintp(len(heads.intercept)) + h
         record = lanes_of(heads.fields, heads.cells, place, width, size)
         here = local(rule, record, row)
@@ -166,20 +168,18 @@ def _drop(buffers, heads, largest):
 
 
 @compiled
-def learn_heads(
-    rows, order, targets, n_outputs, weights, loss, learner, heads, limits, rows_ahead, buffers,
-    drops,
-):  # fmt: skip
-    """Learn ``rows`` in ``order`` with all heads, as ``learn`` does with one.
+def learn_heads(batch, n_outputs, loss, learner, heads, limits, rows_ahead, buffers):
+    """Learn the rows of a batch with all heads, as ``learn`` does with one.
 
-    With ``drops``, a head whose numbers leave their range learns nothing more, and its losses
-    become infinite; without, the row is learnt by no head.
+    With ``limits.drops``, a head whose numbers leave their range learns nothing more, and its
+    losses become infinite; without, the row is learnt by no head.
     """
+    rows, order, targets, weights = batch
     rule, totals, n_heads, before = learner.rule, heads.totals[0], heads.losses.shape[1], flush()
     t, weight_sum, epoch_weight = totals["t"], totals["weight"], totals["epoch_weight"]
     done, end, dropped = len(order), len(order) - 1, False
     for h in range(n_heads):
-        dropped |= drops and heads.losses[0, h] == np.inf
+        dropped |= limits.drops and heads.losses[0, h] == np.inf
     for p in range(len(order)):
         i = np.uintp(order[p])
         if weights[i] == 0:
@@ -199,7 +199,7 @@ def learn_heads(
         fit = _all_fit(buffers, n_heads, limits.gradient / limits.max_abs)
         if not fit:
             fit = _all_fit(buffers, n_heads, limits.gradient / max_abs_of(rows, i))
-            dropped |= drops and not fit
+            dropped |= limits.drops and not fit
         if dropped:
             _drop(buffers, heads, limits.gradient / max_abs_of(rows, i))
             fit = True

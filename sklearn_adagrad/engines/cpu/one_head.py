@@ -1,6 +1,6 @@
 """The loop of a model with one head: score a row, note its loss, learn it."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from ...formulas.rules import (
 from .judge import judged
 from .records import (
     gather,
+    keep_rolled,
     lanes_of,
     n_fields,
     prefetch,
@@ -55,6 +56,16 @@ class Limits(NamedTuple):
     gradient: float  # the largest gradient of a weight that can be learnt
     max_abs: float  # the largest magnitude in the rows
     max_norm: float  # to which the gradient of a row is shortened, or infinity
+    drops: bool  # whether heads beyond the limits are left out, or the row is not learnt
+
+
+class Batch(NamedTuple):
+    """Rows to be learnt in ``order``."""
+
+    rows: tuple
+    order: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
 
 
 class Ahead(NamedTuple):
@@ -62,6 +73,14 @@ class Ahead(NamedTuple):
 
     rows: int
     records: int
+
+
+class Vector(NamedTuple):
+    """A vector of a row's entries."""
+
+    first: int
+    stop: Any  # where the row ends, if that is within the vector, else None
+    offset: int  # how many entries of the row are before it
 
 
 @inlined
@@ -73,43 +92,44 @@ def _fetch_records(rows, cells, i):
 
 
 @inlined
-def _score(rows, learner, state, row, i, kept, keeps):
-    """The score of row ``i``. If ``keeps``, the settled records are left in ``kept``."""
+def _score(rows, learner, state, row, i, settled_records, keep):
+    """The score of row ``i``. If ``keep``, its records are left in ``settled_records``."""
     start, stop = span(rows, i)
     rest = stop - (stop - start) % WIDTH
     sums = zeros(rows.values)
     for k in range(start, rest, WIDTH):
-        sums += _products(rows, learner.rule, state.cells, row, k, None, kept, k - start, keeps)
+        keep_rolled()
+        vector = Vector(k, None, k - start)
+        sums += _products(rows, learner.rule, state.cells, row, vector, settled_records, keep)
     if rest < stop:
-        sums += _products(
-            rows, learner.rule, state.cells, row, rest, stop, kept, rest - start, keeps
-        )
+        last = Vector(rest, stop, rest - start)
+        sums += _products(rows, learner.rule, state.cells, row, last, settled_records, keep)
     here = unpenalised(row)
     record = settled(learner.intercept_rule, read(state.intercept, 0), here.t, here)
     return np.float64(total(sums)) + np.float64(weight(learner.intercept_rule, record, here))
 
 
 @inlined
-def _products(rows, rule, cells, row, k, stop, kept, place, keeps):
-    """Weights times values for the vector of entries from ``k`` on."""
-    record = gather(cells, rows.indices, k, stop)
+def _products(rows, rule, cells, row, vector, settled_records, keep):
+    """Weights times values."""
+    record = gather(cells, rows.indices, vector.first, vector.stop)
     here = local(rule, record, row)
     record = settled(rule, record, here.t, here)
-    if keeps:
-        put_lanes(kept, place * n_fields(cells), WIDTH, record)
-    return weight(rule, record, here) * load(rows.values, k, stop)
+    if keep:
+        put_lanes(settled_records, vector.offset * n_fields(cells), WIDTH, record)
+    return weight(rule, record, here) * load(rows.values, vector.first, vector.stop)
 
 
 @inlined
-def _learn_entries(rows, rule, cells, row, k, stop, gradient, kept, place):
-    """Learn the vector of entries from ``k`` on."""
+def _learn_vector(rows, rule, cells, row, vector, gradient, settled_records):
+    """Learn a vector of entries of a row whose score has this gradient."""
     if is_lazy(rule):
-        record = lanes_of(cells, kept, place * n_fields(cells), WIDTH, 4)
+        record = lanes_of(cells, settled_records, vector.offset * n_fields(cells), WIDTH, 4)
     else:
-        record = gather(cells, rows.indices, k, stop)
+        record = gather(cells, rows.indices, vector.first, vector.stop)
     here = local(rule, record, row)
-    record = advanced(rule, record, gradient * load(rows.values, k, stop), here)
-    scatter(cells, rows.indices, k, stop, record)
+    g = gradient * load(rows.values, vector.first, vector.stop)
+    scatter(cells, rows.indices, vector.first, vector.stop, advanced(rule, record, g, here))
 
 
 @inlined
@@ -120,17 +140,18 @@ def _learn_intercept(rule, intercept, row, gradient):
 
 
 @compiled
-def learn(rows, order, y, weights, loss, learner, state, limits, ahead, kept):
-    """Learn ``rows`` in ``order``; a row of weight zero is passed over as if it were not there.
+def learn(batch, loss, learner, state, limits, ahead, settled_records):
+    """Learn the rows of a batch; a row of weight zero is passed over as if it were not there.
 
     Each row is scored and its loss added to the totals *before* it is learnt. While its
     gradient is worked out, later rows and their records are fetched: the processor would
-    otherwise wait for one after the other. ``kept`` has room for the settled records of the
-    longest row.
+    otherwise wait for one after the other. ``settled_records`` has room for those of the longest
+    row.
 
     Returns how many positions of ``order`` were done: fewer than all if a row's score or rate is
     not finite or one of its gradients is beyond the limit, in which case that row was not learnt.
     """
+    rows, order, y, weights = batch
     rule, totals, before = learner.rule, state.totals[0], flush()
     t, weight_sum, epoch_weight = totals["t"], totals["weight"], totals["epoch_weight"]
     losses, epoch_losses = state.losses[0, 0], state.losses[1, 0]
@@ -140,7 +161,7 @@ def learn(rows, order, y, weights, loss, learner, state, limits, ahead, kept):
         i = np.uintp(order[p])
         if weights[i] == 0:
             continue
-        score = _score(rows, learner, state, row, i, kept, is_lazy(rule))
+        score = _score(rows, learner, state, row, i, settled_records, is_lazy(rule))
         gradient, lost = judged(loss, y[i], score)
         gradient, lost = weights[i] * gradient, weights[i] * lost
         later = p + ahead.rows
@@ -169,9 +190,12 @@ def learn(rows, order, y, weights, loss, learner, state, limits, ahead, kept):
         start, stop = span(rows, i)
         rest = stop - (stop - start) % WIDTH
         for k in range(start, rest, WIDTH):
-            _learn_entries(rows, rule, state.cells, row, k, None, gradient, kept, k - start)
+            keep_rolled()
+            vector = Vector(k, None, k - start)
+            _learn_vector(rows, rule, state.cells, row, vector, gradient, settled_records)
         if rest < stop:
-            _learn_entries(rows, rule, state.cells, row, rest, stop, gradient, kept, rest - start)
+            last = Vector(rest, stop, rest - start)
+            _learn_vector(rows, rule, state.cells, row, last, gradient, settled_records)
     totals["t"], totals["weight"], totals["epoch_weight"] = t, weight_sum, epoch_weight
     state.losses[0, 0], state.losses[1, 0] = losses, epoch_losses
     restore(before)
@@ -179,11 +203,11 @@ def learn(rows, order, y, weights, loss, learner, state, limits, ahead, kept):
 
 
 @compiled
-def score(rows, bits, n_features, learner, state, ahead, kept, out):
+def score(rows, bits, n_features, learner, state, ahead, out):
     """Write the score of every row into ``out``, and return what ``inspect`` would of the rows.
 
     Rows are scored right after their inspection. If they are not valid, or not finite,
-    ``out`` is of no use.
+    ``out`` is of no use. No settled records are kept: any array will do.
     """
     n_rows = len(rows.indptr) - 1
     row = context_at(learner.rule, learner.settings, state.totals[0]["t"])
@@ -202,5 +226,5 @@ def score(rows, bits, n_features, learner, state, ahead, kept, out):
             if ahead.records > 0:
                 later = i + ahead.records
                 _fetch_records(rows, state.cells, np.uintp(later if later < n_rows else n_rows - 1))
-            out[i] = _score(rows, learner, state, row, np.uintp(i), kept, False)
+            out[i] = _score(rows, learner, state, row, np.uintp(i), rows.values, False)
     return valid, smallest, largest
