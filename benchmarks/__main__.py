@@ -2,7 +2,8 @@
 
 Standard output carries one JSON object per line and nothing else; the tables for people go to
 standard error. ``--markdown`` prints only the tables, on standard output. ``--write PAGE``
-puts them between the markers of a Markdown page and leaves its prose alone.
+puts them, without the targets, between the markers of a Markdown page and leaves its prose alone;
+``--targets PAGE`` does the same with lists of the targets.
 """
 
 import argparse
@@ -26,13 +27,19 @@ def main():
     options = Options(*(getattr(arguments, name) for name in Options._fields))
     if arguments.write:
         page.check(arguments.write, ["machine", *names])
-    blocks = {"machine": machine.describe(options)}
+    about = machine.describe(options)
+    printed, tables, targets = [about], {"machine": about}, {}
     for name in names:
-        blocks[name] = _run(name, options, quiet=arguments.markdown)
+        columns, records = _run(name, options, quiet=arguments.markdown)
+        printed.append(table.render(records, columns))
+        tables[name] = table.render(records, columns, with_targets=False)
+        if any("target" in record for record in records):
+            targets[name] = table.targets(records)
         if arguments.write:  # now, so that an interrupted run keeps what it measured
-            page.write(arguments.write, blocks)
-    text = "\n\n".join(blocks.values())
-    print(text, file=sys.stdout if arguments.markdown else sys.stderr)
+            page.write(arguments.write, tables)
+        if arguments.targets:
+            page.write(arguments.targets, targets)
+    print("\n\n".join(printed), file=sys.stdout if arguments.markdown else sys.stderr)
 
 
 def _parse():
@@ -47,6 +54,7 @@ def _parse():
     parser.add_argument("--criteo", metavar="FILE", help="Criteo-format clicks, for published")
     parser.add_argument("--markdown", action="store_true", help="print only the tables")
     parser.add_argument("--write", metavar="PAGE", help="also put the tables into this page")
+    parser.add_argument("--targets", metavar="PAGE", help="and the targets into this one")
     arguments = parser.parse_args()
     unknown = set(arguments.names) - {"all", *registry.NAMES}
     if unknown:
@@ -55,7 +63,7 @@ def _parse():
 
 
 def _run(name, options, quiet):
-    """Run one benchmark and return its table."""
+    """Run one benchmark and return its columns and its records."""
     module = registry.load(name)
     began = time.perf_counter()
     records = []
@@ -64,7 +72,7 @@ def _run(name, options, quiet):
         if not quiet:
             print(json.dumps(records[-1]), flush=True)
     print(f"{name}: {time.perf_counter() - began:.0f} s in all", file=sys.stderr)
-    return table.render(records, module.COLUMNS)
+    return module.COLUMNS, records
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Records become a Markdown table, and every missed target a sentence below it."""
+"""Records become a Markdown table, and their targets a column of it or a list of their own."""
 
 _HEADINGS = {
     "data": "data",
@@ -29,8 +29,12 @@ _HEADINGS = {
 _TEXT = ("case", "data", "dtype", "contestant", "setting")
 
 
-def render(records, columns):
-    """The table of ``columns``, then a line for each contestant left out or target missed."""
+def render(records, columns, with_targets=True):
+    """The table of ``columns``, then a line for each contestant left out.
+
+    ``with_targets`` leaves the column of targets in: it is for those who work on the speed.
+    """
+    columns = [each for each in columns if with_targets or each != "target"]
     shown = [record for record in records if "skipped" not in record]
     lines = [
         "| " + " | ".join(_HEADINGS[column] for column in columns) + " |",
@@ -39,8 +43,12 @@ def render(records, columns):
     lines += ["| " + " | ".join(_cell(record, each) for each in columns) + " |" for record in shown]
     notes = [f"Left out: {each['contestant']} ({each['skipped']})." for each in records
              if "skipped" in each]  # fmt: skip
-    notes += [_missed(record) for record in shown if record.get("met") is False]
     return "\n".join([*lines, *(line for note in notes for line in ("", note))])
+
+
+def targets(records):
+    """A list of the targets, what was measured, and whether they are met."""
+    return "\n".join(_judged(record) for record in records if "target" in record)
 
 
 def _cell(record, column):
@@ -84,10 +92,8 @@ def _target(record):
     return f"{sign} {seconds(bound) if target['field'] == 'seconds' else f'{bound:g}'}"
 
 
-def _missed(record):
+def _judged(record):
     where = ", ".join(record[each] for each in _TEXT if each in record)
     field = record["target"]["field"]
-    what = _HEADINGS[field]
-    return (
-        f"Missed: {where}: {what} is {_number(field, record[field])}, the target {_target(record)}."
-    )
+    value, state = _number(field, record[field]), "met" if record["met"] else "**missed**"
+    return f"- {where}: {_HEADINGS[field]} {value}, target {_target(record)}, {state}"

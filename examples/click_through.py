@@ -4,6 +4,8 @@
     python examples/click_through.py train.tsv --chunk 5000  # or train.tsv.gz, train.tsv.xz
     zcat day_*.gz | python examples/click_through.py -
 
+The picture goes into a folder for temporary files, unless --picture PATH says where.
+
 Without a path the rows are the 48,842 people of UCI Adult (see data/README.md), in an order
 shuffled once; a "click" is an income above 50,000 dollars a year. With a path they are lines
 as in the Criteo display advertising challenge: a label, 13 integer and 26 categorical fields,
@@ -27,6 +29,8 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from drawing import add_picture, save
+from matplotlib.figure import Figure
 from scipy.special import entr
 from sklearn.feature_extraction import FeatureHasher
 from sklearn.linear_model import SGDClassifier
@@ -115,8 +119,7 @@ def best(tried: list[Contestant]) -> Contestant:
     return min(tried, key=lambda one: one.log_loss)
 
 
-def draw(path: Path, title: str, contest: list[list[Contestant]], constant: float) -> None:
-    plt.switch_backend("Agg")
+def draw(title: str, contest: list[list[Contestant]], constant: float) -> Figure:
     plt.rcParams |= {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False}
     plt.rcParams |= {"axes.grid": True, "grid.alpha": 0.25, "figure.constrained_layout.use": True}
     both = {"xscale": "log", "ylabel": "progressive log loss (nats per row)"}
@@ -136,7 +139,7 @@ def draw(path: Path, title: str, contest: list[list[Contestant]], constant: floa
     right.set_xticks(rates, [f"{rate:g}" for rate in rates])
     right.minorticks_off()
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
-    figure.savefig(path, dpi=150)
+    return figure
 
 
 def main() -> None:
@@ -146,7 +149,7 @@ def main() -> None:
     parser.add_argument("--lr", type=float, nargs="+", metavar="RATE", help="rates to try")
     parser.add_argument("--chunk", type=int, default=1000, help="rows in a chunk (1000)")
     parser.add_argument("--rows", type=int, help="stop after so many rows")
-    parser.add_argument("--picture", type=Path, default=Path("click_through.png"))
+    add_picture(parser)
     parser.set_defaults(lr=[0.003, 0.01, 0.03, 0.1, 0.3])
     args = parser.parse_args()
 
@@ -157,7 +160,8 @@ def main() -> None:
     hasher = FeatureHasher(2**args.bits, input_type="string", dtype=np.float32)
     rows = itertools.islice(criteo_rows(args.path) if args.path else adult_rows(), args.rows)
     contest = [[Contestant(name, rate) for rate in sorted(set(args.lr))] for name in LEARNERS]
-    n_rows, next_line, hashing, began = 0, 2 * args.chunk, 0.0, time.perf_counter()
+    n_rows, n_tokens, next_line, hashing = 0, 0, 2 * args.chunk, 0.0
+    began = time.perf_counter()
     print("Log loss and AUC of all predictions so far, at the (rate) that is best so far")
     print(f"{'rows':>12}", *(f"{name:>24}" for name in LEARNERS))
     while chunk := list(itertools.islice(rows, args.chunk)):
@@ -167,6 +171,7 @@ def main() -> None:
         for one in itertools.chain(*contest):
             one.see(X, clicked)
         n_rows += len(chunk)
+        n_tokens += X.nnz
         if n_rows >= next_line:
             next_line = 2 * n_rows
             said = (f"{o.log_loss:.4f} {o.auc:.4f} ({o.rate:g})" for o in map(best, contest))
@@ -188,8 +193,8 @@ def main() -> None:
         print(f"{tried[0].name:16}{losses}{best(tried).auc:11.4f}{speed:16,.0f}")
     print(f"\nAdaGrad at {model.lr:g}, row by row: progressive_loss_ {model.progressive_loss_:.4f}")
     title = {None: "UCI Adult", "-": "Standard input"}.get(args.path, args.path)
-    draw(args.picture, f"{title}: {n_rows:,} rows", contest, constant)
-    print(f"Learning curves: {args.picture}")
+    title = f"{title}: {n_rows:,} rows of about {n_tokens / n_rows:.0f} features"
+    save(draw(title, contest, constant), "click_through.png", args.picture)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,27 @@
 """Search lr and eps in one pass over the rows, and let learning rates compete on a stream.
 
-    python examples/search_rates.py               # draws docs/images/search_rates.png
+    python examples/search_rates.py                       # less than a minute
+    python examples/search_rates.py --picture rates.png   # not in a folder for temporary files
 
 The rows are the people of UCI Adult (see data/README.md), with a feature for each field and each
-pair of fields, hashed to 2**18 columns. On the left, AdagradClassifierCV compares 18 candidates in
-five folds, and GridSearchCV does the same with as many processes as the other has threads; the
-scores are equal. On the right the rows arrive once, in chunks of 1000: every candidate predicts
-each row before it learns it, and the one with the smallest mean loss so far predicts.
+pair of fields, hashed to 2**18 columns: about 103 in a row. click_through.py has about 14 in a row,
+the fields alone, and there the best rate is about ten times as large: what a step does to the score
+grows with the number of features.
+
+On the left, AdagradClassifierCV compares 18 candidates in five folds, and GridSearchCV does the
+same with as many processes as the other has threads; the scores are equal, and what both took is
+printed. On the right the rows arrive once, in chunks of 1000: every candidate predicts each row before it learns it, and the one
+with the smallest mean loss so far predicts.
 """
 
 import argparse
 import itertools
 import time
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from click_through import adult_rows
+from drawing import add_picture, save
 from sklearn.feature_extraction import FeatureHasher
 from sklearn.model_selection import GridSearchCV
 
@@ -61,9 +66,7 @@ def folds(X, y, ax):
     print(f"AdagradClassifierCV {seconds[0]:6.2f} s    best: {ours.best_params_}")
     print(f"GridSearchCV        {seconds[1]:6.2f} s    largest difference: {difference:.0e}")
     SearchDisplay.from_estimator(ours, ax=ax)
-    ax.set_title(
-        f"Five folds: {seconds[0]:.2f} s,\nGridSearchCV {seconds[1]:.2f} s", loc="left", fontsize=10
-    )
+    ax.set_title(f"Five folds: {ours.best_params_['lr']:g} wins", loc="left", fontsize=10)
 
 
 def stream(X, y, ax):
@@ -90,17 +93,17 @@ def stream(X, y, ax):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    image = Path(__file__).parent.parent / "docs" / "images" / "search_rates.png"
-    parser.add_argument("--output", type=Path, default=image, help="where the picture goes")
+    add_picture(parser)
     options = parser.parse_args()
     X, y = load()
-    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.2), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.5), layout="constrained")
+    title = "UCI Adult, fields and pairs of fields"
+    figure.suptitle(f"{title}: {X.shape[0]:,} rows of about {X.nnz / X.shape[0]:.0f} features")
     folds(X, y, left)
     stream(X, y, right)
     for ax in (left, right):
         ax.spines[["top", "right"]].set_visible(False)
-    figure.savefig(options.output, dpi=150)
-    print(f"Picture: {options.output}")
+    save(figure, "search_rates.png", options.picture)
 
 
 if __name__ == "__main__":

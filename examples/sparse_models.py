@@ -3,6 +3,8 @@
     python examples/sparse_models.py              # both streams, about two minutes
     python examples/sparse_models.py train.tsv    # or train.tsv.gz, train.tsv.xz, or -
 
+The picture goes into a folder for temporary files, unless --picture PATH says where.
+
 The streams are clicks drawn from a seed, with 39 fields of up to two million values, and the
 people of UCI Adult (see data/README.md), with a feature for each field and each pair of fields.
 With a path they are the lines of a file as in the Criteo challenge (click_through.py says
@@ -31,6 +33,8 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 from click_through import Row, adult_rows, criteo_rows
+from drawing import add_picture, save
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 from scipy.sparse import csr_array
 from scipy.stats import rankdata
@@ -166,8 +170,7 @@ def report(paths: dict[str, list[Passed]]) -> None:
     print(f"95 % interval of AdaGrad's AUC: +- {base.noise:.4f}\n", flush=True)
 
 
-def draw(picture: Path, streams: dict[str, dict[str, list[Passed]]]) -> None:
-    plt.switch_backend("Agg")
+def draw(streams: dict[str, dict[str, list[Passed]]]) -> Figure:
     plt.rcParams |= {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False}
     plt.rcParams |= {"axes.grid": True, "grid.alpha": 0.25, "figure.constrained_layout.use": True}
     figure, panels = plt.subplots(1, len(streams), figsize=(11, 5.2), squeeze=False)
@@ -182,7 +185,7 @@ def draw(picture: Path, streams: dict[str, dict[str, list[Passed]]]) -> None:
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 4)))
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.minorticks_off()
-    figure.savefig(picture, dpi=150)
+    return figure
 
 
 def draw_paths(axes: plt.Axes, paths: dict[str, list[Passed]]) -> None:
@@ -207,7 +210,7 @@ def main() -> None:
     parser.add_argument("path", nargs="?", help="Criteo-format file (.gz, .xz), or - for stdin")
     parser.add_argument("--bits", type=int, default=22, help="hash to 2**BITS columns (22)")
     parser.add_argument("--rows", type=int, help="stop after so many rows")
-    parser.add_argument("--picture", type=Path, default=Path("sparse_models.png"))
+    add_picture(parser)
     args = parser.parse_args()
     sources = {"Generated clicks": generated_rows, "UCI Adult, pairs of fields": adult_pairs}
     if args.path:
@@ -220,8 +223,7 @@ def main() -> None:
         streams[f"{name}: {n_rows:,} rows"] = paths
         print(f"{name}: {n_rows:,} rows, {time.perf_counter() - began:.0f} s")
         report(paths)
-    draw(args.picture, streams)
-    print(f"Picture: {args.picture}")
+    save(draw(streams), "sparse_models.png", args.picture)
 
 
 if __name__ == "__main__":

@@ -26,14 +26,12 @@ from .formulas.rules import (
     step,
     weight,
 )
+from .formulas.schedules import InverseScaling, Scheduled, Warmup
 from .formulas.wrappers import (
     Averaged,
     Clipped,
-    InverseScaling,
     Momentum,
     Multiplied,
-    Scheduled,
-    Warmup,
     WeightDecay,
 )
 

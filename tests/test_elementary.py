@@ -10,7 +10,8 @@ from numba import njit
 from stacks import N_FEATURES, model_of
 
 from sklearn_adagrad.arithmetic import elementary, times
-from sklearn_adagrad.arithmetic.lanes import SIZE, load, store
+from sklearn_adagrad.arithmetic.arrays import load, store
+from sklearn_adagrad.arithmetic.lanes import SIZE
 from sklearn_adagrad.arithmetic.tuples import record_of
 from sklearn_adagrad.formulas.penalty import DecayingPenalised, _digammas, _log_gammas
 from sklearn_adagrad.formulas.rules import Adagrad, RowContext

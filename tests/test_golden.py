@@ -394,7 +394,7 @@ def other_directory(tmp_path):
 
 def test_other_directory(other_directory):
     """Another directory is taken as it is, and what differs in it is found."""
-    options = ["-q", "-rA", "-p", "no:cacheprovider", "-k", "not other_directory"]
+    options = ["-q", "-rA", "-o", "addopts=", "-p", "no:cacheprovider", "-k", "not other_directory"]
     command = [sys.executable, "-m", "pytest", __file__, "--golden-dir", other_directory, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     reports = [line.partition(" - ")[0] for line in done.stdout.splitlines()]

@@ -8,8 +8,10 @@
 3. A class that is not part of this package (a user's loss) is compiled in memory only: its source
    is out of sight, and a stale copy would be a silent error.
 4. numba spends most of its time on functions, not on instructions. Operations of one or two
-   instructions are therefore emitted where they stand (``emits``), and a method that only returns
-   one of its arguments costs nothing (``generic``).
+   instructions are therefore emitted where they stand (``emits``), a method that only returns
+   one of its arguments costs nothing (``generic``), and a function that is part of a kernel is
+   neither optimised nor made executable by itself (``compiled_part``). The last takes what numba
+   calls internal, ``compile_internal`` and ``JITCodeLibrary``, as its own ``overload`` does.
 
 Named tuples without fields are equal whatever their class, and numba tells named tuples apart
 by their names only: whatever is kept for a class is kept by the class itself.

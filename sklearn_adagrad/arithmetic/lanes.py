@@ -41,7 +41,7 @@ class Lanes(types.Type):
 @register_model(Lanes)
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager, lanes):
-        super().__init__(manager, lanes, _vector(lanes))
+        super().__init__(manager, lanes, lanes_type(lanes))
 
 
 def padded(n):
@@ -58,7 +58,8 @@ def scalar(dtype):
     return ir.IntType(dtype.bitwidth)
 
 
-def _vector(lanes):
+def lanes_type(lanes):
+    """LLVM's type of a vector of these lanes."""
     return ir.VectorType(scalar(lanes.dtype), lanes.size)
 
 
@@ -278,83 +279,3 @@ def _total(x):
         return builder.extract_element(value, _I32(0))
 
     return x.dtype, emit
-
-
-# --- memory -----------------------------------------------------------------------------
-
-
-def zeros(values):
-    """One vector of zeros of the dtype of ``values``."""
-    return np.zeros(SIZE, values.dtype)
-
-
-@emits(zeros)
-def _zeros(values):
-    lanes = Lanes(values.dtype, SIZE)
-    return lanes, lambda context, builder, args: ir.Constant(_vector(lanes), None)
-
-
-def pointer_to(context, builder, array, value, first, kind):
-    """Where the element ``first`` of an array lies, as a pointer to ``kind``, and its alignment."""
-    data = context.make_array(array)(context, builder, value).data
-    pointer = builder.bitcast(builder.gep(data, [first]), kind.as_pointer())
-    return pointer, array.dtype.bitwidth // 8
-
-
-def load(array, k, stop):
-    """``array[k : k + WIDTH]``, with zeros from ``stop`` on where there is one."""
-    chosen = array[k : k + WIDTH if stop is None else stop]
-    return np.pad(chosen, (0, SIZE - len(chosen)))
-
-
-@emits(load)
-def _load(array, k, stop):
-    lanes = Lanes(array.dtype, SIZE)
-
-    def emit(context, builder, args):
-        kind, first = _vector(lanes), index(context, builder, k, args[1])
-        pointer, align = pointer_to(context, builder, array, args[0], first, kind)
-        if stop == types.none:
-            return builder.load(pointer, align=align)
-        lane = ir.Constant(ir.VectorType(_I64, SIZE), list(range(SIZE)))
-        count = builder.sub(index(context, builder, stop, args[2]), first)
-        within = builder.icmp_unsigned("<", lane, splat(builder, count, SIZE))
-        args = [pointer, _I32(align), within, ir.Constant(kind, None)]
-        return call(builder, f"llvm.masked.load.{suffix(kind)}.p0", kind, args)
-
-    return lanes, emit
-
-
-def load_lanes(array, k, size):
-    """``array[k : k + size]``, where ``size`` is written as a number."""
-    return array[k : k + size]
-
-
-@emits(load_lanes, literal=True)
-def _load_lanes(array, k, size):
-    if not isinstance(size, types.IntegerLiteral):
-        return None
-    lanes = Lanes(array.dtype, size.literal_value)
-
-    def emit(context, builder, args):
-        first = index(context, builder, k, args[1])
-        pointer, align = pointer_to(context, builder, array, args[0], first, _vector(lanes))
-        return builder.load(pointer, align=align)
-
-    return lanes, emit
-
-
-def store(array, k, x):
-    """Put the lanes ``x`` into ``array`` from ``k`` on."""
-    array[k : k + len(x)] = x
-
-
-@emits(store)
-def _store(array, k, x):
-    def emit(context, builder, args):
-        first = index(context, builder, k, args[1])
-        pointer, align = pointer_to(context, builder, array, args[0], first, args[2].type)
-        builder.store(args[2], pointer, align=align)
-        return context.get_dummy_value()
-
-    return types.none, emit

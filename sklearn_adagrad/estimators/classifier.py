@@ -1,4 +1,4 @@
-"""The classifier: the only place that knows labels."""
+"""The classifier: all that is about labels and probabilities."""
 
 from typing import ClassVar, Self
 
@@ -40,13 +40,12 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
 
     Each weight ``w`` has an accumulator ``s`` of its squared gradients. With gradient ``g``, a row
     does ``s += g ** 2`` and ``w -= lr * g / (sqrt(s) + eps)``: frequent features soon take small
-    steps, rare ones still large steps when they finally occur. Only the features of the row
-    are touched, so a row costs the same in 2**10 and in 2**24 columns.
+    steps, rare ones still take large steps when they occur. Only the features of the row are read
+    and written, so a row takes the same time in 2**10 and in 2**24 columns.
 
     ``fit`` makes shuffled epochs until the loss stops improving; ``partial_fit`` learns rows
-    once, in the order given, and it makes no difference to the last bit how a stream is cut
-    into calls. More than two classes, and several labels for a row, are learnt in one visit of each
-    row.
+    once, in the order given, and it makes no difference how a stream is cut into calls. More than
+    two classes, and several labels for a row, are learnt in one visit of each row.
 
     Parameters
     ----------
@@ -54,34 +53,34 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         What to minimise; see :ref:`losses`. "log_loss" (logistic regression) and
         "modified_huber" give probabilities; "hinge" and "squared_hinge" are linear support
         vector machines; "perceptron" learns from mistakes only. An object with the methods
-        ``value(y, score)`` and ``gradient(y, score)`` may be of your own making: see
-        :ref:`own_loss`.
+        ``value(y, score)`` and ``gradient(y, score)`` may be your own: see :ref:`own_loss`.
     lr : float, default=0.1
         Learning rate: the size of a feature's very first step, and an upper bound of every
-        later one. The best value is near 0.05 for one-hot rows and 1 or more for TF-IDF rows;
-        it is the one parameter that is always worth a search.
+        later one. The best value is near 0.05 for one-hot rows and 1 or more for TF-IDF rows, and
+        smaller if a row has many features; it is the one parameter that is always worth a search.
     eps : float, default=1e-10
         Added to the root of the accumulator, outside the root; the default is PyTorch's. It
-        holds back features whose gradients are small: large values, up to 1, help on text,
-        values below 1e-4 make little difference on one-hot rows. 0 is allowed, and 0 / 0 is a
-        step of 0.
+        makes the steps of features with small gradients smaller: large values, up to 1, help on
+        text, values below 1e-4 make little difference on one-hot rows. 0 is allowed, and 0 / 0 is
+        a step of 0.
     lr_decay : float, default=0.0
         Row ``t`` is learnt with ``lr / (1 + (t - 1) * lr_decay)``. The accumulator already
         makes steps smaller, hence no further decay by default.
     initial_accumulator_value : float, default=0.0
-        What every accumulator starts from. A small value such as 1e-3 tames the first steps
-        of rare features at a high ``lr``; the default is PyTorch's.
+        What every accumulator starts from. A small value such as 1e-3 makes the first steps of
+        rare features smaller, where ``lr`` is high; the default is PyTorch's.
     rule : {"adagrad", "dual_averaging", "ftrl"} or rule object, default="adagrad"
-        The update rule; see :ref:`rules`. "adagrad" steps from where the weights are (mirror
-        descent); "dual_averaging" and "ftrl" derive them from sums of gradients, and have many
-        more exact zeros for the same penalty. Objects from ``sklearn_adagrad.rules`` carry
-        knobs of their own and wrap one another:
-        ``Momentum(Clipped(Adagrad(eps_inside=True), norm=1.0), momentum=0.9)``.
+        The update rule; see :ref:`rules`. "adagrad" takes a step from the present weights (mirror
+        descent); "dual_averaging" and "ftrl" compute them from sums of gradients, and have many
+        more exact zeros for the same penalty. Objects from ``sklearn_adagrad.rules`` have
+        parameters of their own and wrap one another:
+        ``Momentum(Clipped(Adagrad(eps_inside=True), norm=1.0), momentum=0.9)``. You can write
+        others: see :ref:`own_rule`.
     alpha : float or array of shape (n_features,), default=0.0
         Strength of the penalty ``alpha * (l1_ratio * abs(w) + (1 - l1_ratio) / 2 * w ** 2)`` on
         every weight in every row, whether the row has the feature or not: exactly, in closed
-        form. With ``rule="ftrl"`` it is one penalty on all rows together. An array has one
-        strength for each feature; 0 means no penalty. The intercept has none.
+        form. With ``rule="ftrl"`` it is one penalty for all rows together. An array has one
+        strength for each feature; 0 means no penalty. The intercept has no penalty.
     l1_ratio : float, default=0.0
         Share of the absolute values in the penalty, in [0, 1]: above 0, weights become exactly
         0. The default is a penalty on squares only.
@@ -115,11 +114,11 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         over all of ``y``; in ``partial_fit`` over the rows up to and including the one being
         learnt, so that it also works on a stream. Must be None if ``y`` has several labels.
     warm_start : bool, default=False
-        Whether ``fit`` continues with the weights, accumulators and clock of the previous call
-        instead of starting anew.
+        Whether ``fit`` continues with the weights, accumulators and number of rows of the previous
+        call instead of starting anew.
     random_state : int, RandomState instance or None, default=None
         Decides the order of the rows in ``fit`` and which of them are held out. An int makes
-        results reproducible to the last bit.
+        results reproducible.
     verbose : int, default=0
         Above 0, ``fit`` prints a line after each epoch. For a progress bar, pass
         :class:`sklearn.callback.ProgressBar` to ``set_callbacks``.
@@ -130,7 +129,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         The labels, sorted; if ``y`` has several for a row, the numbers of its columns.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
         The weights, float32 if the first input was float32, else float64. One row if there are
-        two classes; positive weights speak for ``classes_[1]``. Reading it copies all weights.
+        two classes; positive weights are for ``classes_[1]``. Reading it copies all weights.
     intercept_ : ndarray of shape (1,) or (n_classes,)
         The intercepts; 0 if never learnt.
     accumulator_ : ndarray of the shape of ``coef_``
@@ -139,11 +138,11 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         Number of rows learnt so far, over all epochs and calls. A row of weight zero does not
         count.
     progressive_loss_ : float
-        Weighted mean loss of all rows so far, each taken just before the row was learnt: an
-        honest estimate of the loss on new rows, free of charge (progressive validation). With
+        Weighted mean loss of all rows so far, each taken just before the row was learnt. It
+        estimates the loss on new rows without setting any aside (progressive validation). With
         several classes, the losses of the one-versus-rest problems are added, as are those of
-        several labels. With the rule
-        ``Averaged`` it is that of the weights themselves, not of their mean.
+        several labels. With the rule ``Averaged`` it is that of the weights themselves, not of
+        their mean.
     n_iter_ : int
         Number of epochs of the last ``fit``.
     loss_curve_ : list of float
@@ -165,10 +164,10 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
 
     Notes
     -----
-    CSR input of float32 or float64 is used where it lies, without a copy, if its indices are
-    sorted and distinct and it stores no zeros, as scikit-learn's vectorizers leave it. Other
-    input is converted first. float32 input gives a float32 model of half the size: 8 bytes per
-    feature, 12 with "ftrl", and 16 with "adagrad" and a penalty.
+    CSR input of float32 or float64 is used without a copy if its indices are sorted and distinct
+    and it stores no zeros; scikit-learn's vectorizers make such matrices. Other input is converted
+    first. float32 input gives a float32 model of half the size: 8 bytes per feature, 12 with
+    "ftrl", and 16 with "adagrad" and a penalty.
 
     References
     ----------
@@ -268,15 +267,15 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | float | None = None,
     ) -> Self:
-        """Train from the beginning, or with ``warm_start`` from where training stood.
+        """Train from the beginning, or with ``warm_start`` continue the previous training.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
             The rows to learn. Finite; float32 and float64 are kept, the rest becomes float64.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            The labels, of any type that sorts; at least two different ones. Or a matrix of 0 and
-            1 with a column for each label; it may be sparse.
+            The labels, of a sortable type; at least two different ones. Or a matrix of 0 and 1
+            with a column for each label; it may be sparse.
         sample_weight : float or array-like of shape (n_samples,), default=None
             Multiplies the loss of each row. Finite, not negative, not all zero; a row of weight
             zero is passed over as if it were not there. None is a weight of 1.
@@ -307,7 +306,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | float | None = None,
     ) -> Self:
-        """Learn rows once, in the order given, and continue from where learning stood.
+        """Learn rows once, in the order given, in addition to what was learnt before.
 
         It makes no difference how a stream of rows is cut into calls.
 
@@ -472,8 +471,8 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         Returns
         -------
         scores : ndarray of shape (n_samples,) or (n_samples, n_classes), float64
-            For two classes, positive speaks for ``classes_[1]``; with ``loss="log_loss"`` they are
-            log-odds. For more, the largest wins.
+            For two classes, a positive score means ``classes_[1]``; with ``loss="log_loss"``
+            scores are log-odds. For more classes, the largest score decides.
         """
         scores = self._scores(X)
         return scores[:, 0] if scores.shape[1] == 1 else scores

@@ -21,50 +21,50 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
 
     Each weight ``w`` has an accumulator ``s`` of its squared gradients. With gradient ``g``, a row
     does ``s += g ** 2`` and ``w -= lr * g / (sqrt(s) + eps)``: frequent features soon take small
-    steps, rare ones still large steps when they finally occur. Only the features of the row
-    are touched, so a row costs the same in 2**10 and in 2**24 columns.
+    steps, rare ones still take large steps when they occur. Only the features of the row are read
+    and written, so a row takes the same time in 2**10 and in 2**24 columns.
 
     ``fit`` makes shuffled epochs until the loss stops improving; ``partial_fit`` learns rows
-    once, in the order given, and it makes no difference to the last bit how a stream is cut
-    into calls. Several targets are learnt in one visit of each row.
+    once, in the order given, and it makes no difference how a stream is cut into calls. Several
+    targets are learnt in one visit of each row.
 
     Parameters
     ----------
     loss : str or loss object, default="squared_error"
-        What to minimise; see :ref:`losses`. "squared_error" aims at the mean, and so do
+        What to minimise; see :ref:`losses`. "squared_error" is for the mean, and so are
         "poisson", "gamma" and "tweedie" with a log link (for counts, positive amounts and
-        sums of amounts); "absolute_error" at the median, "quantile" at a quantile; "huber",
-        "epsilon_insensitive" and "squared_epsilon_insensitive" bear outliers or ignore small
-        errors. Losses with a parameter are best given as objects:
-        ``sklearn_adagrad.losses.Quantile(0.9)``. An object with the methods
-        ``value(y, score)`` and ``gradient(y, score)`` may be of your own making: see
-        :ref:`own_loss`.
+        sums of amounts); "absolute_error" is for the median, "quantile" for a quantile. "huber"
+        is robust to outliers, "epsilon_insensitive" is robust to outliers and ignores small
+        errors, "squared_epsilon_insensitive" ignores small errors. Losses with a parameter are
+        best given as objects: ``sklearn_adagrad.losses.Quantile(0.9)``. An object with the methods
+        ``value(y, score)`` and ``gradient(y, score)`` may be your own: see :ref:`own_loss`.
     lr : float, default=0.1
         Learning rate: the size of a feature's very first step, and an upper bound of every
-        later one. The best value is near 0.05 for one-hot rows and 1 or more for TF-IDF rows;
-        it is the one parameter that is always worth a search.
+        later one. The best value is near 0.05 for one-hot rows and 1 or more for TF-IDF rows, and
+        smaller if a row has many features; it is the one parameter that is always worth a search.
     eps : float, default=1e-10
         Added to the root of the accumulator, outside the root; the default is PyTorch's. It
-        holds back features whose gradients are small: large values, up to 1, help on text,
-        values below 1e-4 make little difference on one-hot rows. 0 is allowed, and 0 / 0 is a
-        step of 0.
+        makes the steps of features with small gradients smaller: large values, up to 1, help on
+        text, values below 1e-4 make little difference on one-hot rows. 0 is allowed, and 0 / 0 is
+        a step of 0.
     lr_decay : float, default=0.0
         Row ``t`` is learnt with ``lr / (1 + (t - 1) * lr_decay)``. The accumulator already
         makes steps smaller, hence no further decay by default.
     initial_accumulator_value : float, default=0.0
-        What every accumulator starts from. A small value such as 1e-3 tames the first steps
-        of rare features at a high ``lr``; the default is PyTorch's.
+        What every accumulator starts from. A small value such as 1e-3 makes the first steps of
+        rare features smaller, where ``lr`` is high; the default is PyTorch's.
     rule : {"adagrad", "dual_averaging", "ftrl"} or rule object, default="adagrad"
-        The update rule; see :ref:`rules`. "adagrad" steps from where the weights are (mirror
-        descent); "dual_averaging" and "ftrl" derive them from sums of gradients, and have many
-        more exact zeros for the same penalty. Objects from ``sklearn_adagrad.rules`` carry
-        knobs of their own and wrap one another:
-        ``Momentum(Clipped(Adagrad(eps_inside=True), norm=1.0), momentum=0.9)``.
+        The update rule; see :ref:`rules`. "adagrad" takes a step from the present weights (mirror
+        descent); "dual_averaging" and "ftrl" compute them from sums of gradients, and have many
+        more exact zeros for the same penalty. Objects from ``sklearn_adagrad.rules`` have
+        parameters of their own and wrap one another:
+        ``Momentum(Clipped(Adagrad(eps_inside=True), norm=1.0), momentum=0.9)``. You can write
+        others: see :ref:`own_rule`.
     alpha : float or array of shape (n_features,), default=0.0
         Strength of the penalty ``alpha * (l1_ratio * abs(w) + (1 - l1_ratio) / 2 * w ** 2)`` on
         every weight in every row, whether the row has the feature or not: exactly, in closed
-        form. With ``rule="ftrl"`` it is one penalty on all rows together. An array has one
-        strength for each feature; 0 means no penalty. The intercept has none.
+        form. With ``rule="ftrl"`` it is one penalty for all rows together. An array has one
+        strength for each feature; 0 means no penalty. The intercept has no penalty.
     l1_ratio : float, default=0.0
         Share of the absolute values in the penalty, in [0, 1]: above 0, weights become exactly
         0. The default is a penalty on squares only.
@@ -88,11 +88,11 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
     validation_fraction : float, default=0.1
         Share of the rows to hold out for early stopping. Not used if ``X_val`` is given.
     warm_start : bool, default=False
-        Whether ``fit`` continues with the weights, accumulators and clock of the previous call
-        instead of starting anew.
+        Whether ``fit`` continues with the weights, accumulators and number of rows of the previous
+        call instead of starting anew.
     random_state : int, RandomState instance or None, default=None
         Decides the order of the rows in ``fit`` and which of them are held out. An int makes
-        results reproducible to the last bit.
+        results reproducible.
     verbose : int, default=0
         Above 0, ``fit`` prints a line after each epoch. For a progress bar, pass
         :class:`sklearn.callback.ProgressBar` to ``set_callbacks``.
@@ -110,8 +110,8 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         Number of rows learnt so far, over all epochs and calls. A row of weight zero does not
         count.
     progressive_loss_ : float
-        Weighted mean loss of all rows so far, each taken just before the row was learnt: an
-        honest estimate of the loss on new rows, free of charge (progressive validation). With
+        Weighted mean loss of all rows so far, each taken just before the row was learnt. It
+        estimates the loss on new rows without setting any aside (progressive validation). With
         the rule ``Averaged`` it is that of the weights themselves, not of their mean.
     n_iter_ : int
         Number of epochs of the last ``fit``.
@@ -138,10 +138,9 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
     scale ``y`` to a spread near 1, for instance with
     :class:`sklearn.compose.TransformedTargetRegressor`, or raise ``lr``.
 
-    CSR input of float32 or float64 is used where it lies, without a copy, if its indices are
-    sorted and distinct and it stores no zeros. Other input is converted first. float32 input
-    gives a float32 model of half the size: 8 bytes per feature, 12
-    with "ftrl", and 16 with "adagrad" and a penalty.
+    CSR input of float32 or float64 is used without a copy if its indices are sorted and distinct
+    and it stores no zeros. Other input is converted first. float32 input gives a float32 model of
+    half the size: 8 bytes per feature, 12 with "ftrl", and 16 with "adagrad" and a penalty.
 
     References
     ----------
@@ -229,7 +228,7 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | float | None = None,
     ) -> Self:
-        """Train from the beginning, or with ``warm_start`` from where training stood.
+        """Train from the beginning, or with ``warm_start`` continue the previous training.
 
         Parameters
         ----------
@@ -263,7 +262,7 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
     def partial_fit(
         self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | float | None = None
     ) -> Self:
-        """Learn rows once, in the order given, and continue from where learning stood.
+        """Learn rows once, in the order given, in addition to what was learnt before.
 
         It makes no difference how a stream of rows is cut into calls.
 

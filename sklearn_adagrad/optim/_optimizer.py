@@ -19,8 +19,8 @@ _OF_RULES = operator.itemgetter("rule", "alpha", "floor_eps", *_NUMBERS)
 class Optimizer:
     """An update rule for NumPy arrays whose gradients come from elsewhere.
 
-    The rules are those of the estimators, run by the same compiled code. Arrays are changed in
-    place; dense gradients touch all of an array, sparse ones only the rows that they name.
+    The rules are those of the estimators. Arrays are changed in place; dense gradients change all
+    of an array, sparse ones only the rows that they name.
 
     Parameters
     ----------
@@ -50,15 +50,15 @@ class Optimizer:
         that a weight without any gradient yet stays where it is. Otherwise 0 / 0 is NaN, as in
         PyTorch.
     groups : list of dict, default=None
-        Groups of parameters with settings of their own: ``{"params": [0, 2], "lr": 0.1}`` is
-        about the first and the third array. What a group does not say is as above. Every array
+        Groups of arrays with settings of their own: ``{"params": [0, 2], "lr": 0.1}`` is for the
+        first and the third array. Settings that a group does not have are those above. Every array
         must be in one group. By default there is one group of all.
 
     Attributes
     ----------
     groups : list of dict
-        The groups with all their settings. Values may be changed between steps, for a schedule
-        say; what was still due under the old ones is settled first.
+        The groups with all their settings. They may be changed between steps, for a schedule for
+        instance; penalties and momentum that are still due are settled with the old ones first.
 
     See Also
     --------
@@ -67,15 +67,15 @@ class Optimizer:
     Notes
     -----
     Rules that move weights whose gradient is absent (``alpha``, ``Momentum``) do so lazily in
-    sparse steps: call ``settle`` before reading weights that may not have been in the last steps.
-    So do changes of a setting; both take a pass over the array.
+    sparse steps: call ``settle`` before you read weights that may not have been in the last steps.
+    Changing a setting does the same. Either takes a pass over the array.
 
     The rate of a weight without any gradient is ``lr / eps`` if its accumulator starts at 0: with
-    ``alpha``, weights that were not 0 at the start are drawn there at once. Set
-    ``initial_accumulator_value``, to 0.1 say.
+    ``alpha``, weights that were not 0 at the start become nearly 0 in the first step. Set
+    ``initial_accumulator_value``, to 0.1 for instance.
 
-    ``DualAveraging`` derives weights from gradients alone: what a weight was before its first
-    gradient is forgotten then, as in TensorFlow.
+    ``DualAveraging`` computes weights from gradients alone: the value that a weight had before its
+    first gradient is lost, as in TensorFlow.
 
     Examples
     --------
@@ -139,7 +139,7 @@ class Optimizer:
             and shapes in every call.
         grads : array-like, SparseRows, None, or a sequence of them
             The gradient of each: an array of its shape; :class:`SparseRows`, which touches only
-            the rows that it names; or None, which leaves the array and its clock alone.
+            the rows that it names; or None, which leaves the array and its number of steps alone.
 
         Raises
         ------
@@ -163,7 +163,7 @@ class Optimizer:
             step(*each)
 
     def settle(self, params: NDArray | Sequence[NDArray]) -> None:
-        """Bring every weight up to date: those that sparse steps did not touch lag behind.
+        """Bring every weight up to date, also those that the last sparse steps did not name.
 
         Parameters
         ----------
@@ -195,13 +195,13 @@ class Optimizer:
         ]
 
     def state_dict(self) -> dict[str, Any]:
-        """All that is needed to go on: the groups and, for each array, its clock and its fields.
+        """All that is needed to continue later: the groups, and what is remembered of each array.
 
         Returns
         -------
         dict
             ``{"groups": list of dict, "state": list of dict}``: in "state", for each array that
-            had a gradient, its clock ``t``, its dtype, and copies of its fields.
+            had a gradient, its number of steps ``t``, its dtype, and copies of its fields.
         """
         state = []
         for parameter in self._parameters:
@@ -216,7 +216,7 @@ class Optimizer:
         return {"groups": [dict(group) for group in self.groups], "state": state}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what ``state_dict`` returned, from this or another process.
+        """Continue from what ``state_dict`` returned, in this or another process.
 
         Parameters
         ----------

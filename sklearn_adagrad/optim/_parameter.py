@@ -7,7 +7,7 @@ import numpy as np
 from ..arithmetic.jit import variant
 from ..arithmetic.times import TIME_OF
 from ..arithmetic.tuples import record_of
-from ..engines.cpu.steps import step_dense, step_rows, views
+from ..engines.cpu.steps import SparseGradient, Table, step_dense, step_rows, views
 from ..formulas.rules import context_at, local, renewed, weight
 from ..model.adaptation import adapted, must_adapt, read, up_to_date
 from ._gradients import Scratch
@@ -44,7 +44,11 @@ class Parameter:
 
     def fields(self, weights):
         """All fields as arrays; ``weights`` is the caller's array, flat."""
-        return views(weights, self.like, self.memory)
+        return views(self.table(weights))
+
+    def table(self, weights):
+        """What the compiled steps need to know of the array."""
+        return Table(weights, self.like, self.memory)
 
     def _record(self, weights):
         return record_of(self.like.dtype.names)(*self.fields(weights).values())
@@ -103,8 +107,8 @@ def step(parameter, weights, grad, bound, scale):
             length = abs(scale) * float(np.linalg.norm(values.astype(np.float64)))
         scale *= norm / length if length > norm else 1.0
     parameter.t += 1
-    rest = (float(scale), parameter.like, parameter.memory, rule, bound.settings, parameter.t)
+    table, rest = parameter.table(weights), (float(scale), rule, bound.settings, parameter.t)
     if dense:
-        parameter.step_dense(weights, grad, *rest)
+        parameter.step_dense(table, grad, *rest)
     else:
-        parameter.step_rows(weights, parameter.width, *grad, *rest)
+        parameter.step_rows(table, SparseGradient(*grad, parameter.width), *rest)

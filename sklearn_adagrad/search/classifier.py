@@ -1,4 +1,4 @@
-"""The classifier that searches while it learns."""
+"""The classifier that tries many hyper-parameters at once."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
@@ -18,12 +18,12 @@ def _has_probabilities(self):
 
 
 class AdagradClassifierCV(BaseAdagradCV):
-    """AdagradClassifier that finds its learning rate, all candidates in one pass over the rows.
+    """AdagradClassifier that tries many learning rates in one pass over the rows.
 
-    Every combination of the lists is a candidate. ``fit`` compares them by cross-validation, as
-    :class:`~sklearn.model_selection.GridSearchCV` would and with the same result, but visits each
-    row once for all of them. ``partial_fit`` lets them compete on a stream, where the loss of
-    each row just before it is learnt tells which is best.
+    Every combination of the listed values is a candidate. ``fit`` compares them by
+    cross-validation, with the result of :class:`~sklearn.model_selection.GridSearchCV`, but visits
+    each row once for all of them. ``partial_fit`` compares them on a stream, by the mean loss of
+    the rows, each just before it is learnt.
 
     Parameters
     ----------
@@ -31,11 +31,12 @@ class AdagradClassifierCV(BaseAdagradCV):
         What to minimise; see :ref:`losses`.
     lr : float or list of floats, default=(0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
         Learning rates to try. The default covers what is best on one-hot rows (near 0.05) and on
-        TF-IDF rows (1 and more). A number is used as it is, here and below.
+        TF-IDF rows (1 and more). Here and below, a number means that nothing else is tried.
     eps : float or list of floats, default=1e-10
-        Values of ``eps`` to try: 1e-10, 1e-2, 0.1 and 1 are worth it on text.
+        Values of ``eps`` to try. On text, 1e-10, 1e-2, 0.1 and 1 are a good choice.
     lr_decay : float, default=0.0
-        As in AdagradClassifier, and the same for all candidates, as is whatever takes no list.
+        As in AdagradClassifier, and the same for all candidates, as is every parameter that takes
+        no list.
     initial_accumulator_value : float or list of floats, default=0.0
         Values to try.
     rule : {"adagrad", "dual_averaging", "ftrl"} or rule object, default="adagrad"
@@ -48,8 +49,7 @@ class AdagradClassifierCV(BaseAdagradCV):
         Whether to learn an intercept.
     max_iter : int, default=5
         The number of epochs that ``fit`` makes, in each fold and for the best candidate. The rows
-        are learnt in their order, without shuffling: sort them at random beforehand if they are
-        sorted by target.
+        are learnt in the order given: shuffle them beforehand if they are sorted by target.
     multi_class : {"ovr", "multinomial"}, default="ovr"
         As in AdagradClassifier.
     class_weight : dict, "balanced" or None, default=None
@@ -83,9 +83,9 @@ class AdagradClassifierCV(BaseAdagradCV):
         The best candidate, fitted on all rows and ready for ``partial_fit``. In a stream, a new
         copy of the best so far. Not if ``refit=False``.
     best_params_ : dict
-        What the best candidate has in place of the lists.
+        The parameters of the best candidate, of those that were lists.
     best_index_ : int
-        Its position among the candidates.
+        The position of the best candidate in ``cv_results_``.
     best_score_ : float
         Its mean score over the folds; in a stream, minus its progressive loss.
     cv_results_ : dict of arrays
@@ -95,7 +95,7 @@ class AdagradClassifierCV(BaseAdagradCV):
         "progressive_loss", the mean loss of all rows so far, each just before it was learnt, and
         "mean_test_score", the same with its sign changed.
     scorer_ : callable or dict
-        What scores.
+        The scorers that were used.
     multimetric_ : bool
         Whether there are several scores.
     n_splits_ : int
@@ -118,8 +118,8 @@ class AdagradClassifierCV(BaseAdagradCV):
     -----
     ``fit`` gives, to rounding, the ``cv_results_`` of GridSearchCV with the same lists and
     ``AdagradClassifier(shuffle=False, max_iter=max_iter, tol=None)``. Fetching a feature's
-    record from memory and taking a row apart costs more than updating a weight, and is done once
-    for all candidates of a fold.
+    record from memory and reading a row costs more than updating a weight, and is done once for
+    all candidates of a fold.
 
     In ``partial_fit`` every candidate predicts each row before it learns it; the one with the
     smallest mean loss so far is the best. No row has to be held out.
@@ -228,8 +228,8 @@ class AdagradClassifierCV(BaseAdagradCV):
         ValueError
             If the input or a parameter is not valid, or if every candidate diverged.
         MemoryError
-            If the candidates don't fit into memory; the message has the number of bytes. Nothing
-            was taken yet.
+            If the candidates don't fit into memory; the message has the number of bytes. It is
+            raised before any memory is taken.
         """
         return self._fit(X, y, sample_weight, params)
 
@@ -266,8 +266,8 @@ class AdagradClassifierCV(BaseAdagradCV):
             If the input or a parameter is not valid, or if the candidates are no longer those of
             the first call.
         FloatingPointError
-            If every candidate has diverged. One that diverges alone learns nothing more, and its
-            loss is infinite.
+            If every candidate has diverged. A single candidate that diverges learns nothing more,
+            and its loss is infinite.
         MemoryError
             If the candidates don't fit into memory; the message has the number of bytes.
         """

@@ -12,8 +12,9 @@ import numpy as np
 from numba import types
 from numba.core import cgutils
 
+from ...arithmetic.arrays import load_lanes, pointer_to, store
 from ...arithmetic.jit import compiled, emits, inlined
-from ...arithmetic.lanes import WIDE, Lanes, any_lane, index, load_lanes, pointer_to, store
+from ...arithmetic.lanes import WIDE, Lanes, any_lane, index
 from ...formulas.rules import (
     Settings,
     advanced,

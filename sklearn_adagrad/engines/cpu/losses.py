@@ -9,9 +9,9 @@ from numba import types
 from numba.core import cgutils, config
 from numba.extending import models, register_model
 
+from ...arithmetic.arrays import load_lanes, store
 from ...arithmetic.elementary import exp
 from ...arithmetic.jit import compiled, emits, variant
-from ...arithmetic.lanes import load_lanes, store
 from ...formulas.losses import LogLoss, Multinomial, gradient, value
 from .judge import MANY, ONE, Judge
 

@@ -4,8 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...arithmetic.arrays import load, zeros
 from ...arithmetic.jit import compiled, inlined
-from ...arithmetic.lanes import WIDTH, load, total, zeros
+from ...arithmetic.lanes import WIDTH, total
 from ...formulas.rules import (
     advanced,
     context_at,

@@ -14,8 +14,9 @@ import numpy as np
 from numba import types
 from numba.core import cgutils
 
+from ...arithmetic.arrays import pointer_to
 from ...arithmetic.jit import emits
-from ...arithmetic.lanes import SIZE, Lanes, call, index, pointer_to, scalar
+from ...arithmetic.lanes import SIZE, Lanes, call, index, scalar
 from ...arithmetic.tuples import record_of
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)

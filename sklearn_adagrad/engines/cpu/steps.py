@@ -5,13 +5,16 @@ that a dense step reads and writes everything in order. ``like`` is an empty arr
 tells the compiler what their fields are.
 """
 
+from typing import NamedTuple
+
 import llvmlite.ir as ir
 import numpy as np
 from numba import types
 from numba.core import cgutils
 
+from ...arithmetic.arrays import load_lanes, store
 from ...arithmetic.jit import compiled, emits, inlined
-from ...arithmetic.lanes import index, load_lanes, store
+from ...arithmetic.lanes import index
 from ...arithmetic.tuples import record_of
 from ...formulas.rules import advanced, context_at, local, settled, weight
 from .records import ask, field_names, prefetch, record_type
@@ -24,27 +27,45 @@ _AHEAD = 16
 _I64 = ir.IntType(64)
 
 
-@compiled
-def step_dense(weights, gradient, scale, like, memory, rule, settings, t):
-    """Row ``t`` with ``scale * gradient`` for every weight."""
-    row = context_at(rule, settings, t)
-    _step(weights, np.uintp(0), gradient, np.uintp(0), np.uintp(len(weights)), scale, like, memory,
-          rule, row)  # fmt: skip
+class Table(NamedTuple):
+    """What is known of the weights of one array."""
+
+    weights: np.ndarray  # the caller's, flat
+    like: np.ndarray
+    memory: np.ndarray
 
 
-@compiled
-def step_rows(weights, width, indices, firsts, values, scale, like, memory, rule, settings, t):
-    """Row ``t`` with gradients for some rows of ``width`` weights each.
+class SparseGradient(NamedTuple):
+    """Gradients for some rows of ``width`` weights each.
 
     ``firsts`` are the positions in ``indices`` and ``values`` to take, of which no two name the
     same row.
     """
+
+    indices: np.ndarray
+    firsts: np.ndarray
+    values: np.ndarray
+    width: int
+
+
+@compiled
+def step_dense(table, gradient, scale, rule, settings, t):
+    """Row ``t`` with ``scale * gradient`` for every weight."""
+    row, first = context_at(rule, settings, t), np.uintp(0)
+    _step(table, first, gradient, first, np.uintp(len(table.weights)), scale, rule, row)
+
+
+@compiled
+def step_rows(table, gradient, scale, rule, settings, t):
+    """Row ``t`` with ``scale`` times a ``SparseGradient``."""
+    indices, firsts, values, width = gradient
     row, width, last = context_at(rule, settings, t), np.uintp(width), len(firsts) - 1
     for m in range(len(firsts)):
-        _fetch(weights, like, memory, np.uintp(indices[firsts[min(m + _AHEAD, last)]]) * width)
+        later = m + _AHEAD
+        _fetch(table, np.uintp(indices[firsts[later if later < last else last]]) * width)
         k = firsts[m]
-        _step(weights, np.uintp(indices[k]) * width, values, np.uintp(k) * width, width, scale,
-              like, memory, rule, row)  # fmt: skip
+        _step(table, np.uintp(indices[k]) * width, values, np.uintp(k) * width, width, scale, rule,
+              row)  # fmt: skip
 
 
 @compiled
@@ -89,25 +110,21 @@ def add_repeats(values, repeats):
 
 
 @inlined
-def _step(weights, first, gradient, start, length, scale, like, memory, rule, row):
+def _step(table, first, gradient, start, length, scale, rule, row):
     """Learn ``gradient[start : start + length]`` for the weights from ``first`` on."""
     rest = length - length % WIDE
     for k in range(np.uintp(0), rest, WIDE):
-        record, g = (
-            _records(weights, like, memory, first + k, SIZE),
-            load_lanes(gradient, start + k, SIZE),
-        )
-        record, w = _stepped(rule, record, scale * g, row)
-        _put(weights, like, memory, first + k, record)
-        store(weights, first + k, w)
+        record = _records(table, first + k, SIZE)
+        g = scale * load_lanes(gradient, start + k, SIZE)
+        record, w = _stepped(rule, record, g, row)
+        _put(table, first + k, record)
+        store(table.weights, first + k, w)
     for k in range(rest, length):
-        record, g = (
-            _records(weights, like, memory, first + k, 1),
-            load_lanes(gradient, start + k, 1),
-        )
-        record, w = _stepped(rule, record, scale * g, row)
-        _put(weights, like, memory, first + k, record)
-        store(weights, first + k, w)
+        record = _records(table, first + k, 1)
+        g = scale * load_lanes(gradient, start + k, 1)
+        record, w = _stepped(rule, record, g, row)
+        _put(table, first + k, record)
+        store(table.weights, first + k, w)
 
 
 @inlined
@@ -119,84 +136,88 @@ def _stepped(rule, record, g, row):
     return record, weight(rule, record, row)
 
 
-def _place(context, builder, like, arrays, n, i):
-    """Where field ``n`` of record ``i`` lies; ``arrays``: type and value of weights and memory."""
-    names = field_names(like)
-    (weights, weights_value), (memory, memory_value) = arrays
-    if names[n] == "weight":
-        data = context.make_array(weights)(context, builder, weights_value).data
-        return builder.gep(data, [i])
-    array = context.make_array(memory)(context, builder, memory_value)
-    length = cgutils.unpack_tuple(builder, array.shape)[1]
-    row = sum(name != "weight" for name in names[:n])
-    return builder.gep(array.data, [builder.add(builder.mul(length, _I64(row)), i)])
-
-
-def _records(weights, like, memory, i, size):
-    """The records from ``i`` on, in ``size`` lanes."""
-    fields = views(weights, like, memory)
-    return record_of(like.dtype.names)(*(field[i : i + size] for field in fields.values()))
-
-
-def views(weights, like, memory):
+def views(table):
     """The fields of all records by their names, as arrays over the same memory."""
-    rows = iter(memory)
+    rows = iter(table.memory)
     return {
-        name: weights if name == "weight" else next(rows).view(like.dtype[name])
-        for name in like.dtype.names
+        name: table.weights if name == "weight" else next(rows).view(table.like.dtype[name])
+        for name in table.like.dtype.names
     }
 
 
+def _places(context, builder, table, value, i):
+    """The fields of record ``i``: their names, and pointers to them."""
+    weights, like, memory = table.types
+    arrays = cgutils.unpack_tuple(builder, value)
+    first = context.make_array(weights)(context, builder, arrays[0]).data
+    rows = context.make_array(memory)(context, builder, arrays[2])
+    length, n = cgutils.unpack_tuple(builder, rows.shape)[1], 0
+    for name in field_names(like):
+        if name == "weight":
+            yield name, builder.gep(first, [i])
+        else:
+            yield name, builder.gep(rows.data, [builder.add(builder.mul(length, _I64(n)), i)])
+            n += 1
+
+
+def _alignment(table):
+    return table.types[0].dtype.bitwidth // 8
+
+
+def _records(table, i, size):
+    """The records from ``i`` on, in ``size`` lanes."""
+    names = table.like.dtype.names
+    return record_of(names)(*(field[i : i + size] for field in views(table).values()))
+
+
 @emits(_records, literal=True)
-def _read(weights, like, memory, i, size):
+def _read(table, i, size):
     if not isinstance(size, types.IntegerLiteral):
         return None
-    record = record_type(like, size.literal_value)
+    record = record_type(table.types[1], size.literal_value)
 
     def emit(context, builder, args):
-        arrays, first = ((weights, args[0]), (memory, args[2])), index(context, builder, i, args[3])
+        places = _places(context, builder, table, args[0], index(context, builder, i, args[1]))
         fields = []
-        for n, kind in enumerate(record.types):
-            place = _place(context, builder, like, arrays, n, first)
+        for kind, (_, place) in zip(record.types, places, strict=True):
             pointer = builder.bitcast(place, context.get_value_type(kind).as_pointer())
-            fields.append(builder.load(pointer, align=weights.dtype.bitwidth // 8))
+            fields.append(builder.load(pointer, align=_alignment(table)))
         return context.make_tuple(builder, record, fields)
 
     return record, emit
 
 
-def _fetch(weights, like, memory, i):
+def _fetch(table, i):
     """Ask for record ``i``."""
 
 
 @emits(_fetch)
-def _ask(weights, like, memory, i):
+def _ask(table, i):
     def emit(context, builder, args):
-        arrays, first = ((weights, args[0]), (memory, args[2])), index(context, builder, i, args[3])
-        for n in range(len(field_names(like))):
-            ask(builder, _place(context, builder, like, arrays, n, first))
+        first = index(context, builder, i, args[1])
+        for _, place in _places(context, builder, table, args[0], first):
+            ask(builder, place)
         return context.get_dummy_value()
 
     return types.none, emit
 
 
-def _put(weights, like, memory, i, record):
+def _put(table, i, record):
     """Store the fields of ``record`` that are in ``memory``."""
-    for field, value in zip(views(weights, like, memory).values(), record, strict=True):
-        if field is not weights:
+    for field, value in zip(views(table).values(), record, strict=True):
+        if field is not table.weights:
             field[i : i + len(value)] = value
 
 
 @emits(_put)
-def _write(weights, like, memory, i, record):
+def _write(table, i, record):
     def emit(context, builder, args):
-        arrays, first = ((weights, args[0]), (memory, args[2])), index(context, builder, i, args[3])
-        values = cgutils.unpack_tuple(builder, args[4])
-        for n, (name, value) in enumerate(zip(field_names(like), values, strict=True)):
+        places = _places(context, builder, table, args[0], index(context, builder, i, args[1]))
+        values = cgutils.unpack_tuple(builder, args[2])
+        for (name, place), value in zip(places, values, strict=True):
             if name != "weight":
-                place = _place(context, builder, like, arrays, n, first)
                 pointer = builder.bitcast(place, value.type.as_pointer())
-                builder.store(value, pointer, align=weights.dtype.bitwidth // 8)
+                builder.store(value, pointer, align=_alignment(table))
         return context.get_dummy_value()
 
     return types.none, emit

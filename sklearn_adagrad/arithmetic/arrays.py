@@ -1,0 +1,87 @@
+"""Vectors in arrays: loading and storing neighbours, all or some of them."""
+
+import llvmlite.ir as ir
+import numpy as np
+from numba import types
+
+from .jit import emits
+from .lanes import SIZE, WIDTH, Lanes, call, index, lanes_type, splat, suffix
+
+_I32, _I64 = ir.IntType(32), ir.IntType(64)
+
+
+def zeros(values):
+    """One vector of zeros of the dtype of ``values``."""
+    return np.zeros(SIZE, values.dtype)
+
+
+@emits(zeros)
+def _zeros(values):
+    lanes = Lanes(values.dtype, SIZE)
+    return lanes, lambda context, builder, args: ir.Constant(lanes_type(lanes), None)
+
+
+def pointer_to(context, builder, array, value, first, kind):
+    """Where the element ``first`` of an array lies, as a pointer to ``kind``, and its alignment."""
+    data = context.make_array(array)(context, builder, value).data
+    pointer = builder.bitcast(builder.gep(data, [first]), kind.as_pointer())
+    return pointer, array.dtype.bitwidth // 8
+
+
+def load(array, k, stop):
+    """``array[k : k + WIDTH]``, with zeros from ``stop`` on where there is one."""
+    chosen = array[k : k + WIDTH if stop is None else stop]
+    return np.pad(chosen, (0, SIZE - len(chosen)))
+
+
+@emits(load)
+def _load(array, k, stop):
+    lanes = Lanes(array.dtype, SIZE)
+
+    def emit(context, builder, args):
+        kind, first = lanes_type(lanes), index(context, builder, k, args[1])
+        pointer, align = pointer_to(context, builder, array, args[0], first, kind)
+        if stop == types.none:
+            return builder.load(pointer, align=align)
+        lane = ir.Constant(ir.VectorType(_I64, SIZE), list(range(SIZE)))
+        count = builder.sub(index(context, builder, stop, args[2]), first)
+        within = builder.icmp_unsigned("<", lane, splat(builder, count, SIZE))
+        args = [pointer, _I32(align), within, ir.Constant(kind, None)]
+        return call(builder, f"llvm.masked.load.{suffix(kind)}.p0", kind, args)
+
+    return lanes, emit
+
+
+def load_lanes(array, k, size):
+    """``array[k : k + size]``, where ``size`` is written as a number."""
+    return array[k : k + size]
+
+
+@emits(load_lanes, literal=True)
+def _load_lanes(array, k, size):
+    if not isinstance(size, types.IntegerLiteral):
+        return None
+    lanes = Lanes(array.dtype, size.literal_value)
+
+    def emit(context, builder, args):
+        first = index(context, builder, k, args[1])
+        pointer, align = pointer_to(context, builder, array, args[0], first, lanes_type(lanes))
+        return builder.load(pointer, align=align)
+
+    return lanes, emit
+
+
+def store(array, k, x):
+    """Put the lanes ``x`` into ``array`` from ``k`` on."""
+    array[k : k + len(x)] = x
+
+
+@emits(store)
+def _store(array, k, x):
+    def emit(context, builder, args):
+        first = index(context, builder, k, args[1])
+        pointer, align = pointer_to(context, builder, array, args[0], first, args[2].type)
+        builder.store(args[2], pointer, align=align)
+        return context.get_dummy_value()
+
+    return types.none, emit

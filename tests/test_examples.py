@@ -1,0 +1,59 @@
+"""The examples: where their pictures go."""
+
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+import pytest
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+DRAWN = sorted(path.stem for path in (ROOT / "docs" / "images").glob("*.png"))
+SHORT = ["--rows", "2500", "--lr", "0.1"]
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch):
+    """Calls an example by name, in an empty directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(EXAMPLES)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # many_classes.py sets it
+
+    def called(name, *options):
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *options])
+        with matplotlib.rc_context():
+            importlib.import_module(name).main()
+
+    return called
+
+
+def test_one_command_draws_every_committed_picture(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    assert sorted(importlib.import_module("pictures").EXAMPLES) == DRAWN
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_picture_in_no_folder_is_refused_at_once(name, call, capsys):
+    with pytest.raises(SystemExit):
+        call(name, "--picture", "absent/picture.png")
+    assert "there is no folder absent" in capsys.readouterr().err
+
+
+def test_picture_goes_where_it_is_told(call):
+    call("click_through", *SHORT, "--picture", "mine.png")
+    assert [path.name for path in Path().iterdir()] == ["mine.png"]
+
+
+def test_picture_goes_to_temporary_files(tmp_path):
+    here, temporary = tmp_path / "here", tmp_path / "temporary"
+    here.mkdir()
+    temporary.mkdir()
+    command = [sys.executable, EXAMPLES / "click_through.py", *SHORT]
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    said = subprocess.check_output(command, cwd=here, env=environment, text=True)
+    (picture,) = temporary.glob("*/click_through.png")
+    assert f"Picture: {picture}" in said
+    assert not list(here.iterdir())
