@@ -32,6 +32,7 @@ html_theme = "alabaster"
 html_theme_options = {
     "description": "Sparse online learners with a learning rate for every feature",
     "fixed_sidebar": True,
+    "body_max_width": "890px",
     "page_width": "1180px",
     "sidebar_width": "230px",
 }

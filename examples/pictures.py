@@ -14,6 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from text_pipeline import FOUR
+
 EXAMPLES = ["click_through", "text_pipeline", "many_classes", "search_rates", "sparse_models"]
 HERE = Path(__file__).parent
 IMAGES = HERE.parent / "docs" / "images"
@@ -33,7 +35,7 @@ def main() -> None:
     args = parser.parse_args()
     if unknown := set(args.names) - set(EXAMPLES):
         parser.error(f"there is no example {', '.join(sorted(unknown))}")
-    options = {"text_pipeline": [args.texts] if args.texts else []}
+    options = {"text_pipeline": [args.texts, "--categories", *FOUR] if args.texts else []}
     failed = [each for each in args.names or EXAMPLES if not draw(each, options.get(each, []))]
     if failed:
         sys.exit(f"\nNot drawn: {', '.join(failed)}")

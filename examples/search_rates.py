@@ -10,8 +10,8 @@ grows with the number of features.
 
 On the left, AdagradClassifierCV compares 18 candidates in five folds, and GridSearchCV does the
 same with as many processes as the other has threads; the scores are equal, and what both took is
-printed. On the right the rows arrive once, in chunks of 1000: every candidate predicts each row before it learns it, and the one
-with the smallest mean loss so far predicts.
+printed. On the right the rows arrive once, in chunks of 1000: every candidate predicts each row
+before it learns it, and the one with the smallest mean loss so far predicts.
 """
 
 import argparse
