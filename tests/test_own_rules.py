@@ -151,6 +151,20 @@ def test_what_is_not_a_rule():
         AdagradRegressor(rule=Nothing()).partial_fit(*problem())
 
 
+def test_accumulators_of_a_rule_that_has_none():
+    class Constant(NamedTuple):
+        def start(self, settings):
+            return {"weight": 0.0}
+
+        def step(self, record, g, row):
+            return record, row.lr * g
+
+    model = AdagradRegressor(rule=Constant()).partial_fit(*problem())
+    assert model.coef_.any()
+    with pytest.raises(AttributeError, match="Constant keeps no accumulator of a weight"):
+        model.accumulator_  # noqa: B018
+
+
 def test_random_starts():
     X, y = problem()
     first = AdagradRegressor(rule=Scattered(), random_state=0).partial_fit(X[:1], y[:1], 0.0)

@@ -280,6 +280,11 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
     def _read(self, name, table):
         """Field ``name`` of every record of ``table`` ("cells" or "intercept"), a row per head."""
         self._check_has_state()
+        if name != "weight" and name not in self._bound.start:
+            raise AttributeError(
+                f"{type(self._bound.base).__name__} keeps no {name} of a weight, only "
+                f"{', '.join(self._bound.start)}."
+            )
         return field(self._bound, self._engine.host(self._state), table, name)
 
     @property

@@ -14,7 +14,7 @@ from ._gradients import Scratch
 
 
 class Parameter:
-    """What is remembered of one array: its clock, and the fields of its records."""
+    """What is remembered of one array: its number of steps, and the fields of its records."""
 
     def __init__(self, shape, dtype, bound):
         self.shape, self.dtype, self.t = shape, dtype, 0
