@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from common import AdagradClassifier, AdagradRegressor
+from common import AdagradClassifier, AdagradRegressor, bits, random_rows
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
@@ -149,3 +149,40 @@ def test_diagonals_that_scipy_would_crash_on(name, value):
     setattr(X, name, value)
     with pytest.raises(ValueError, match="Rebuild X"):
         model.fit(X, Y)
+
+
+@pytest.mark.parametrize("row", [0, 31, 32, 255, 256, 400, 599])
+@pytest.mark.parametrize("method", ["partial_fit", "predict"])
+def test_fault_in_any_row_of_many_is_found(row, method):
+    """Rows are inspected in blocks: a sound last one must not hide what was wrong before."""
+    X = random_rows(np.random.default_rng(0), 600, 9, 1.0)
+    y = np.arange(600) % 2
+    model = AdagradClassifier().partial_fit(X, y, classes=[0, 1])
+    entry = X.indptr[row] + 4
+    faults = (X.indices, 9, "has the column index 9"), (X.data, np.nan, "NaN")
+    for array, value, message in faults:
+        before, array[entry] = array[entry], value
+        with pytest.raises(ValueError, match=rf"(?s){message}|row {row}\b"):
+            getattr(model, method)(*((X, y) if method == "partial_fit" else (X,)))
+        array[entry] = before
+    order = X.copy()
+    order.indices[entry : entry + 2] = order.indices[entry : entry + 2][::-1]
+    order.data[entry : entry + 2] = order.data[entry : entry + 2][::-1]
+    zero, without = X.copy(), X.copy()
+    zero.data[entry] = without.data[entry] = 0.0
+    without.eliminate_zeros()
+    for one, other in ((order, X), (zero, without)):
+        first, second = (AdagradClassifier(max_iter=1, shuffle=False, tol=None) for _ in range(2))
+        assert bits(first.fit(one, y)) == bits(second.fit(other, y))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("fails", [False, True])
+def test_subnormal_numbers_are_as_before_in_the_caller_s_thread(n_classes, fails):
+    X, y = random_rows(np.random.default_rng(0), 30, 9, 1.0), np.arange(30) % n_classes
+    model = AdagradClassifier().partial_fit(X, y, classes=range(n_classes))
+    if fails:
+        weights = np.where(np.arange(30) == 7, 1e308, 1.0)
+        with pytest.raises(FloatingPointError, match="row 7"):
+            model.partial_fit(X, y, sample_weight=weights)
+    assert np.float64(2.3e-308) * np.float64(0.25) > 0.0
