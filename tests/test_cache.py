@@ -128,3 +128,6 @@ def test_every_import_within_the_package_is_seen():
         "sklearn_adagrad.engines.cpu.records",
         "sklearn_adagrad.engines.cpu.judge",
     } <= seen
+    source = "from . import (\n    heads as x,\n)"
+    seen = set(cache._imported("sklearn_adagrad.engines.cpu.engine", source))
+    assert "sklearn_adagrad.engines.cpu.heads" in seen

@@ -21,6 +21,7 @@ from sklearn.preprocessing import MaxAbsScaler
 
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor
 from sklearn_adagrad.formulas.losses import REGRESSION
+from sklearn_adagrad.rules import Multiplied
 
 FAR_TOO_LARGE = {np.float64: 1e200, np.float32: 1e25}
 HUGE_FEATURE = {np.float64: 1e200, np.float32: 1e30}
@@ -138,6 +139,30 @@ def test_fit_leaves_a_trained_model_as_it_was(estimator, dtype):
 
 def loss_that_diverges(estimator):
     return "squared_hinge" if estimator is AdagradClassifier else "squared_error"
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_gradient_of_the_intercept_counts_however_small_the_values(n_outputs):
+    X, y = 1e-100 * np.eye(2), np.full((2, n_outputs), 1e160)
+    model = AdagradRegressor()
+    assert stopped(model, X, y if n_outputs > 1 else y[:, 0]) == 0
+    assert not model.coef_.any()
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"rule": "dual_averaging", "lr": 1e200},
+        {"rule": Multiplied("dual_averaging", 1e200)},
+        {"rule": Multiplied("dual_averaging", [1.0, 1e200])},
+    ],
+    ids=str,
+)
+def test_gradient_that_lr_would_take_out_of_range(parameters):
+    """It fits by itself, and so does lr."""
+    model = AdagradRegressor(**parameters)
+    assert stopped(model, np.eye(2), np.full(2, 1e120)) == 0
+    assert not model.coef_.any()
 
 
 # --- streams: the rows before the one named are learnt, that one and those after it are not -------

@@ -11,7 +11,7 @@ from stacks import N_FEATURES, model_of
 
 from sklearn_adagrad.arithmetic import elementary, times
 from sklearn_adagrad.arithmetic.arrays import load, store
-from sklearn_adagrad.arithmetic.lanes import SIZE
+from sklearn_adagrad.arithmetic.lanes import SIZE, where
 from sklearn_adagrad.arithmetic.tuples import record_of
 from sklearn_adagrad.formulas.penalty import DecayingPenalised, _digammas, _log_gammas
 from sklearn_adagrad.formulas.rules import Adagrad, RowContext
@@ -92,6 +92,15 @@ def test_compounded(dtype, mixed):
     np.testing.assert_allclose(lanes, wanted, rtol=8 * eps)
     np.testing.assert_allclose(numbers, wanted, rtol=8 * np.finfo(float).eps)
     assert elementary.compounded(0.0, 5.0) == 0.0
+
+
+def test_where_of_an_integer_and_a_fraction():
+    @njit
+    def run(x):
+        return where(x > 0.0, 1, x), where(x > 0.0, x, 1)
+
+    for x in (0.5, -0.5, np.float32(0.5), np.float32(-0.5)):
+        assert run(x) == (where(x > 0.0, 1, x), where(x > 0.0, x, 1))
 
 
 # --- times ----------------------------------------------------------------------------------------

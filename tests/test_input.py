@@ -156,6 +156,16 @@ def test_class_weight(class_weight, message, method):
     assert_refused(model, method, message, *small_data())
 
 
+def test_class_weights_of_more_labels_than_there_are():
+    """They are no misspelling if every label has its weight."""
+    X, y = small_data()
+    plain, more = (
+        untrained(AdagradClassifier, class_weight={0: 2.0, 1: 0.5} | each).fit(X, y)
+        for each in ({}, {7: 9.0})
+    )
+    assert bits(plain) == bits(more)
+
+
 # --- shapes and names ---------------------------------------------------------------------------
 
 

@@ -1,5 +1,6 @@
 """``multi_class="multinomial"``: all classes together, by the softmax of their scores."""
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -184,14 +185,22 @@ def test_gradient_is_the_derivative(run, n_models, n_classes, size):
 @pytest.mark.parametrize("run", [compiled, interpreted], ids=["compiled", "interpreted"])
 def test_scores_of_any_size(run):
     """Only differences matter, and what is beyond the range of ``exp`` is 0 or 1."""
-    for size in (1e3, 1e150, 8e307):
-        scores = np.array([[size, 0.0, -size, size, 1.0]])
+    for size, shift in itertools.product((1e3, 1e150, 8e307), range(5)):
+        scores, right, wrong_ = (
+            np.roll([each], shift)
+            for each in (
+                [size, 0.0, -size, size, 1.0],
+                [0.5, 0.0, 0.0, -0.5, 0.0],
+                [0.5, 0.0, -1.0, 0.5, 0.0],
+            )
+        )
+        labels = [(3 + shift) % 5], [(2 + shift) % 5]
         with np.errstate(under="ignore"):
-            gradients, values = of_scores(scores, [3], run)
-            wrong, lost = of_scores(scores, [2], run)
-        np.testing.assert_allclose(gradients, [[0.5, 0.0, 0.0, -0.5, 0.0]], atol=1e-300)
+            gradients, values = of_scores(scores, labels[0], run)
+            wrong, lost = of_scores(scores, labels[1], run)
+        np.testing.assert_allclose(gradients, right, atol=1e-300)
         np.testing.assert_allclose(values.sum(), np.log(2.0))
-        np.testing.assert_allclose(wrong, [[0.5, 0.0, -1.0, 0.5, 0.0]], atol=1e-300)
+        np.testing.assert_allclose(wrong, wrong_, atol=1e-300)
         np.testing.assert_allclose(lost.sum(), 2.0 * size + np.log(2.0))
 
 

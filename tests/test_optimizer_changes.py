@@ -9,7 +9,16 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_adagrad import AdagradRegressor, rules
 from sklearn_adagrad.optim import Optimizer, SparseRows
-from sklearn_adagrad.rules import Adagrad, Averaged, Clipped, DualAveraging, Multiplied, Scheduled
+from sklearn_adagrad.rules import (
+    Adagrad,
+    Averaged,
+    Clipped,
+    DualAveraging,
+    InverseScaling,
+    Multiplied,
+    Scheduled,
+    Warmup,
+)
 
 
 def run(optimizer, weights, change, steps=10, when=5, start=1.0):
@@ -71,6 +80,21 @@ def test_the_first_row_of_a_mean_cannot_become_one_that_has_passed():
         run(optimizer, weights, {"rule": Averaged(Adagrad(), 3)})
 
 
+def test_a_first_row_still_to_come_forgets_the_mean_so_far():
+    weights, optimizer = np.zeros(1), Optimizer(Averaged(Adagrad(), 1), lr=1.0)
+    trail = run(optimizer, weights, {"rule": Averaged(Adagrad(), 8)})
+    assert_allclose(optimizer.averages(weights)[0], trail[7:].mean(axis=0), rtol=1e-13)
+
+
+def test_the_last_row_has_passed_and_the_next_has_not():
+    weights, optimizer = np.zeros(1), Optimizer(Averaged(Adagrad(), 1), lr=1.0)
+    with pytest.raises(ValueError, match="first_row cannot change to 5 after 5 rows"):
+        run(optimizer, weights, {"rule": Averaged(Adagrad(), 5)})
+    weights, optimizer = np.zeros(1), Optimizer(Averaged(Adagrad(), 1), lr=1.0)
+    trail = run(optimizer, weights, {"rule": Averaged(Adagrad(), 6)})
+    assert_allclose(optimizer.averages(weights)[0], trail[5:].mean(axis=0), rtol=1e-13)
+
+
 class Inverse(NamedTuple):
     """A schedule that is not defined before the first row."""
 
@@ -98,11 +122,30 @@ def test_schedules_count_rows_from_one(rule):
     assert_allclose(model.partial_fit(X, y).coef_, np.arange(1, 7) ** -0.5)
 
 
+T = np.arange(1, 7)
+
+
+@pytest.mark.parametrize(
+    ("rule", "factors"),
+    [
+        (Scheduled("adagrad", Warmup(3)), np.minimum(1.0, T / 3)),
+        (Scheduled("adagrad", InverseScaling(1)), 1.0 / T),
+        (Scheduled("adagrad", InverseScaling()), T**-0.5),
+        (Scheduled(Scheduled("adagrad", Warmup(3)), InverseScaling(1)), np.minimum(1.0, T / 3) / T),
+    ],
+)
+def test_schedules_by_hand(rule, factors):
+    """A first step has the size of ``lr``; schedules within one another multiply."""
+    model = AdagradRegressor(rule=rule, lr=0.5, fit_intercept=False)
+    assert_allclose(model.partial_fit(np.eye(6), np.ones(6)).coef_, 0.5 * factors)
+
+
+@pytest.mark.parametrize("shape", [6, (6, 3)], ids=["one", "several"])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])
-def test_a_schedule_out_of_range_ends_before_the_row(value):
+def test_a_schedule_out_of_range_ends_before_the_row(value, shape):
     model = AdagradRegressor(rule=Scheduled("adagrad", Bad(value)))
     with pytest.raises(FloatingPointError, match=r"factor\(4\)"):
-        model.partial_fit(np.eye(6), np.ones(6))
+        model.partial_fit(np.eye(6), np.ones(shape))
     assert model.t_ == 3
     assert np.all(np.isfinite(model.coef_))
 

@@ -196,6 +196,22 @@ def test_penalties_make_zeros_and_the_intercept_has_none():
         assert model.intercept_[0] != 0
 
 
+@pytest.mark.parametrize("eps_inside", [False, True])
+def test_the_least_eps_changes_no_step(eps_inside):
+    """Of gradients that are tiny but not taken for zero."""
+    for g in (1e-15, 1e-10, 1.0):
+        model = AdagradRegressor(rule=Adagrad(eps_inside), eps=0.0, lr=0.5, fit_intercept=False)
+        model.partial_fit(np.ones((1, 1), np.float32), [g])
+        np.testing.assert_allclose(model.coef_, [0.5], rtol=1e-3)
+
+
+def test_the_least_eps_minds_what_multiplies_lr():
+    """lr / eps must be a number, or a gradient of zero would be learnt as NaN."""
+    X, y = np.eye(2, dtype=np.float32), np.array([[0.0, 1.0], [1.0, 0.0]])
+    model = AdagradRegressor(rule=Multiplied("adagrad", 1e25), eps=0.0, lr=1.0, fit_intercept=False)
+    np.testing.assert_allclose(model.partial_fit(X, y).coef_, 1e25 * y.T, rtol=1e-6)
+
+
 class HalfEveryRow(tuple):
     def factor(self, t):
         return 1.0

@@ -4,6 +4,7 @@ import threading
 import tracemalloc
 import warnings
 from collections import Counter
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -37,6 +38,7 @@ from sklearn_adagrad import (
     AdagradClassifierCV,
     AdagradRegressor,
     AdagradRegressorCV,
+    losses,
 )
 from sklearn_adagrad.rules import (
     FTRL,
@@ -350,6 +352,14 @@ def test_rows_of_a_fold_may_be_given_as_any_index(search):
 
 
 @every_search
+def test_one_weight_for_all_rows(search):
+    X, y = problem_of(search)
+    one, each = (small(search).fit(X, y, sample_weight=w) for w in (2.0, np.full(40, 2.0)))
+    assert bits(one.best_estimator_) == bits(each.best_estimator_)
+    assert bits(one.best_estimator_) != bits(small(search).fit(X, y).best_estimator_)
+
+
+@every_search
 def test_input_is_left_alone(search):
     X, y = problem_of(search)
     weights, groups = np.arange(40) % 4 * 1.0, np.arange(40) % 3
@@ -446,6 +456,20 @@ def test_scorers_run_with_the_configuration_of_the_caller():
     assert {each for each, _ in seen} == {True}
 
 
+def test_scorers_may_write_to_what_they_get():
+    X, y = problem_of(AdagradClassifierCV)
+
+    def scoring(model, X, y):
+        scores = model.decision_function(X)
+        size = float(np.abs(scores).sum())
+        scores[:] = 0.0
+        return {"first": size, "second": float(np.abs(model.decision_function(X)).sum())}
+
+    results = small(AdagradClassifierCV, scoring=scoring, refit="first").fit(X, y).cv_results_
+    np.testing.assert_array_equal(results["mean_test_second"], results["mean_test_first"])
+    assert (results["mean_test_first"] > 0).all()
+
+
 def test_broken_scorers():
     X, y = problem_of(AdagradClassifierCV)
 
@@ -518,6 +542,22 @@ def test_every_candidate_may_diverge(lr):
     with pytest.raises(FloatingPointError, match="diverged") as error:
         small(AdagradRegressorCV, lr=lr, error_score="raise").fit(X, y)
     assert "0.1" not in str(error.value)  # the default, which nobody asked for
+
+
+class Odd(NamedTuple):
+    """A loss with a field that is no number."""
+
+    size: object
+    value, gradient = losses.Hinge.value, losses.Hinge.gradient
+
+
+def test_what_cannot_be_learnt_fails_in_every_fold():
+    """An error of any type, as in a grid search."""
+    X, y = problem_of(AdagradClassifierCV)
+    search = small(AdagradClassifierCV, loss=Odd("much"))
+    for each in (search, grid_of(search)):
+        with pytest.raises(ValueError, match=r"All the 9 fits failed(?s:.*)must be numbers"):
+            each.fit(X, y)
 
 
 def test_divergence_in_some_folds():

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import get_scorer
-from test_search import PLAIN, every_kind, every_search, problem_of, searches, small
+from test_search import FEATURES, PLAIN, every_kind, every_search, problem_of, searches, small
 
 from sklearn_adagrad import AdagradClassifierCV, AdagradRegressorCV
-from sklearn_adagrad.rules import FTRL
+from sklearn_adagrad.rules import FTRL, Clipped, Multiplied, WeightDecay
 
 
 def streamed(model, X, y, parts=(slice(None),), sample_weight=None):
@@ -97,11 +97,21 @@ def test_best_estimator_goes_on_as_the_plain_one(search, rule, lr):
             assert_near(getattr(best, name), getattr(plain, name))
 
 
+def test_penalised_and_other_candidates_side_by_side():
+    """Whichever comes first, and whichever is the best."""
+    X, y = problem_of(AdagradRegressorCV)
+    model = streamed(AdagradRegressorCV(lr=0.3, alpha=[0.0, 0.5, 0.1], l1_ratio=0.5), X, y)
+    for n, candidate in enumerate(model.cv_results_["params"]):
+        plain = streamed(alone(model, candidate), X, y)
+        assert_near(model._team.plain(n).coef_, plain.coef_)
+
+
 @every_search
-def test_best_estimator_is_a_copy(search):
+@pytest.mark.parametrize("lr", [[0.1, 0.5], [0.3], 0.3], ids=["two", "one", "none"])
+def test_best_estimator_is_a_copy(search, lr):
     """Whatever is done to it, the search goes on as before."""
     X, y = problem_of(search, 60)
-    model, other = (streamed(search(lr=[0.1, 0.5]), X[:40], y[:40]) for _ in range(2))
+    model, other = (streamed(search(lr=lr), X[:40], y[:40]) for _ in range(2))
     before, right = known(model), model.score(X, y)
     model.best_estimator_.partial_fit(X[40:], y[40:])
     assert known(model) == before
@@ -228,12 +238,39 @@ def test_candidates_cannot_change_during_a_stream(search, changed):
 
 
 @every_search
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (Multiplied("adagrad", np.ones(FEATURES)), Multiplied("adagrad", np.full(FEATURES, 2.0))),
+        (Clipped("adagrad", 0.5, 1.0), WeightDecay("adagrad", 0.5, True)),
+    ],
+    ids=["arrays", "classes"],
+)
+def test_rules_that_only_look_alike(search, before, after):
+    """Arrays are in the records and not in the rule; and tuples are equal whatever their class."""
+    X, y = problem_of(search)
+    model = streamed(search(lr=[0.1, 0.5], rule=before), X, y)
+    with pytest.raises(ValueError, match="rule and its numbers cannot change"):
+        model.set_params(rule=after).partial_fit(X, y)
+
+
+@every_search
+def test_other_candidates_that_learn_the_same(search):
+    """Without alpha, l1_ratio is no matter; but what the results say is."""
+    X, y = problem_of(search)
+    model = streamed(search(lr=0.1, l1_ratio=[0.0, 0.5]), X, y)
+    with pytest.raises(ValueError, match="candidates cannot change"):
+        model.set_params(l1_ratio=[0.5, 1.0]).partial_fit(X, y)
+
+
+@every_search
 def test_rows_after_folds_are_for_the_best_candidate(search):
     X, y = problem_of(search)
     model = small(search).fit(X, y)
     wanted, results = copy.deepcopy(model.best_estimator_), model.cv_results_
-    streamed(model, X, y)
-    streamed(wanted, X, y)
+    weights = np.arange(40.0)
+    streamed(model, X, y, sample_weight=weights)
+    streamed(wanted, X, y, sample_weight=weights)
     assert bits(model.best_estimator_) == bits(wanted)
     assert model.cv_results_ is results
     without = small(search, refit=False).fit(X, y)
@@ -329,6 +366,16 @@ def test_a_diverged_candidate_never_wins_and_hurts_no_other(dtype, n_targets):
         found = getattr(model.best_estimator_, name)
         assert_near(found, getattr(wanted.best_estimator_, name), tol)
     assert_near(model.predict(X), wanted.predict(X), tol)
+
+
+@pytest.mark.parametrize("parts", [[slice(0, 3)], [slice(0, 2), slice(2, 3)]], ids=["one", "two"])
+def test_a_diverged_candidate_learns_nothing_more(parts):
+    """Of rows that it could learn neither, in the same call or a later one."""
+    X, y = np.eye(2)[[0, 0, 1]], np.ones(3)
+    model = streamed(AdagradRegressorCV(lr=[1e200, 0.1], fit_intercept=False), X, y, parts)
+    assert model.cv_results_["progressive_loss"][0] == np.inf
+    np.testing.assert_allclose(model._team.plain(0).coef_, [1e200, 0.0])
+    np.testing.assert_allclose(model._team.plain(1).coef_[1], 0.1)
 
 
 @pytest.mark.parametrize("lr", [[1e200], [1e200, 1e210]])

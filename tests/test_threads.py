@@ -48,6 +48,17 @@ def test_models_side_by_side(estimator, loss):
 
 
 @pytest.mark.skipif(config.DISABLE_JIT, reason="nothing is compiled")
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_learning_leaves_the_arithmetic_of_the_thread_as_it_was(n_outputs):
+    """A kernel takes subnormal numbers for zero; whoever called it does not."""
+    y = np.ones((4, n_outputs)) if n_outputs > 1 else np.ones(4)
+    model = AdagradRegressor().partial_fit(np.eye(4), y)
+    assert (np.full(16, 1e-310) / 2.0 > 0.0).all()
+    with pytest.raises(FloatingPointError):
+        model.partial_fit(np.eye(4), 1e300 * y)
+    assert (np.full(16, 1e-310) / 2.0 > 0.0).all()
+
+
 def test_every_kernel_lets_go_of_the_lock():
     """Else two threads would take turns, chunk by chunk."""
     modules = (heads, losses, one_head, rows, steps)

@@ -19,6 +19,8 @@ from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils import compute_sample_weight
 
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor
+from sklearn_adagrad.estimators.training import train
+from sklearn_adagrad.model.state import State
 
 NO_END = {"tol": None}
 
@@ -75,6 +77,42 @@ def test_stops_when_the_loss_no_longer_improves(estimator, tol, patience, early_
     assert getattr(model, judged) == getattr(endless, judged)[:wanted]
     assert len(model.loss_curve_) == wanted
     assert endless.n_iter_ == 400
+
+
+class Silent:
+    """A monitor that says nothing."""
+
+    def begin(self, max_iter): ...
+    def begin_epoch(self): ...
+    def end_epoch(self, task, line, state): ...
+    def end(self, state): ...
+
+
+def epochs_of(curve, validation=None, **parameters):
+    """The outcome of epochs with these losses."""
+    totals = np.zeros(1, [("t", int), ("epoch_weight", float)])
+    losses, judged = iter(curve), iter(validation or ())
+
+    def learn(problem, order, state):
+        state.totals["t"] += 1
+        state.losses[1], state.totals["epoch_weight"] = next(losses), 1.0
+
+    return train(
+        learn, lambda problem, state: next(judged), None, np.arange(1), validation,
+        State({}, totals, np.zeros((2, 1))), Silent(),
+        max_iter=len(curve), random_state=None, **parameters,
+    )  # fmt: skip
+
+
+def test_improvement_by_exactly_tol_is_enough():
+    outcome = epochs_of([4.0, 3.5, 3.0, 2.75, 2.5], tol=0.5, n_iter_no_change=1)
+    assert outcome.loss_curve == [4.0, 3.5, 3.0, 2.75]
+    assert outcome.converged
+
+
+def test_first_of_equally_good_epochs_is_kept():
+    outcome = epochs_of([1.0] * 4, [2.0, 1.0, 1.0, 3.0], tol=None, n_iter_no_change=1)
+    assert outcome.best_epoch == outcome.state.t == 2
 
 
 @every_estimator
@@ -153,6 +191,23 @@ def test_early_stopping_finds_what_generalises():
     not_stopped = AdagradClassifier(**settings).fit(X[:200], y[:200])
     losses = [log_loss(y[200:], each.predict_proba(X[200:])) for each in (stopped, not_stopped)]
     assert losses[0] < 0.9 * losses[1]
+
+
+@every_estimator
+def test_validation_row_of_weight_zero_may_hold_anything(estimator):
+    """Its loss is infinite here, and zero times that is not a number."""
+    X, y = data(estimator, 40)
+    X_val, y_val = data(estimator, 20, seed=1)
+    X_val, weights = X_val.toarray(), np.where(np.arange(20) == 3, 0.0, 1.0)
+    X_val[3] = 1e200
+    loss = "squared_hinge" if estimator is AdagradClassifier else "squared_error"
+    curves = []
+    for kept in (weights >= 0, weights > 0):
+        model = estimator(loss, early_stopping=True, max_iter=3, tol=None, random_state=0)
+        model.fit(X, y, X_val=X_val[kept], y_val=y_val[kept], sample_weight_val=weights[kept])
+        curves.append(model.validation_loss_curve_)
+    assert curves[0] == curves[1]
+    assert np.isfinite(curves[0]).all()
 
 
 @every_estimator
