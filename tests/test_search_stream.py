@@ -14,7 +14,15 @@ from sklearn.metrics import get_scorer
 from test_search import FEATURES, PLAIN, every_kind, every_search, problem_of, searches, small
 
 from sklearn_adagrad import AdagradClassifierCV, AdagradRegressorCV
-from sklearn_adagrad.rules import FTRL, Clipped, Multiplied, WeightDecay
+from sklearn_adagrad.rules import (
+    FTRL,
+    Clipped,
+    InverseScaling,
+    Multiplied,
+    Scheduled,
+    Warmup,
+    WeightDecay,
+)
 
 
 def streamed(model, X, y, parts=(slice(None),), sample_weight=None):
@@ -243,8 +251,9 @@ def test_candidates_cannot_change_during_a_stream(search, changed):
     [
         (Multiplied("adagrad", np.ones(FEATURES)), Multiplied("adagrad", np.full(FEATURES, 2.0))),
         (Clipped("adagrad", 0.5, 1.0), WeightDecay("adagrad", 0.5, True)),
+        (Scheduled("adagrad", Warmup(3.0)), Scheduled("adagrad", InverseScaling(3.0))),
     ],
-    ids=["arrays", "classes"],
+    ids=["arrays", "classes", "schedules"],
 )
 def test_rules_that_only_look_alike(search, before, after):
     """Arrays are in the records and not in the rule; and tuples are equal whatever their class."""

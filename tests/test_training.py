@@ -317,6 +317,16 @@ def test_class_weight_is_a_sample_weight(n_classes, class_weight, given):
         assert bits(model)[0] == bits(other)[0]
 
 
+def test_balanced_where_the_weights_leave_a_class_out():
+    X, y = data(AdagradClassifier, n_classes=3)
+    weights = np.where(y == 2, 0.0, 1.0 + y)
+    settings = {"max_iter": 2, "random_state": 0, **NO_END}
+    model = AdagradClassifier(class_weight="balanced", **settings).fit(X, y, weights)
+    factors = weights.sum() / (3.0 * np.maximum(np.bincount(y, weights), 1.0))
+    other = AdagradClassifier(**settings).fit(X, y, weights * factors[y])
+    np.testing.assert_allclose(model.coef_, other.coef_, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_balanced_stream_goes_by_the_counts_so_far(n_classes):
     """Row by row, by hand: the weight so far over that of the row's class so far."""
