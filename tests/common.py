@@ -41,10 +41,10 @@ def random_rows(rng, n_rows=50, n_features=30, density=0.3, dtype=np.float64):
 def rows_of_lengths(rng, lengths, n_features, dtype=np.float64):
     """A CSR array whose rows have these numbers of entries."""
     indices = [np.sort(rng.choice(n_features, length, replace=False)) for length in lengths]
-    indptr = np.concatenate([[0], np.cumsum(lengths)])
+    indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     values = rng.standard_normal(indptr[-1]).astype(dtype)
     shape = (len(lengths), n_features)
-    return sparse.csr_array((values, np.concatenate(indices).astype(int), indptr), shape=shape)
+    return sparse.csr_array((values, np.concatenate(indices).astype(np.int32), indptr), shape=shape)
 
 
 def random_targets(rng, estimator, loss, n_rows, n_classes=2):

@@ -1,4 +1,4 @@
-"""Rules, wrapped in one another in many ways, with random knobs; and rows for them to learn."""
+"""Rules, wrapped in one another in many ways, with random parameters; rows for them to learn."""
 
 import numpy as np
 import pytest
@@ -155,7 +155,7 @@ def rule_problems(draw, case, dtype=np.float64, n_outputs=(1,)):
 
 
 def model_of(case, estimator=AdagradRegressor, nth=0, **more):
-    """An untrained model with one of ``CASES``: every knob has the ``nth`` of its values."""
+    """An untrained model with one of ``CASES``: every parameter has the ``nth`` of its values."""
     name, alpha, decays = case
     return estimator(
         rule=STACKS[name][0](lambda *values: values[nth % len(values)]),

@@ -170,7 +170,7 @@ def test_a_norm_is_not_clipped_within():
         (Scheduled(Adagrad(), rules.FTRL()), "schedule"),
     ],
 )
-def test_knobs_too_large_for_the_dtype(rule, name):
+def test_parameters_too_large_for_the_dtype(rule, name):
     model = AdagradRegressor(rule=rule, lr=1e10)
     with pytest.raises((ValueError, TypeError), match=name):
         model.partial_fit(np.eye(2, dtype=np.float32), [0.0, 1.0])

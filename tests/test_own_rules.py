@@ -178,7 +178,7 @@ def test_random_starts():
     assert len(np.unique(many.coef_[:, 0])) == 3
 
 
-def test_no_knob_recompiles():
+def test_no_parameter_recompiles():
     X, y = problem()
     AdagradRegressor(rule=RMSProp()).partial_fit(X, y).predict(X)
     with event.install_recorder("numba:compile") as recorder:

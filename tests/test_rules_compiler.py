@@ -1,4 +1,4 @@
-"""Rules are compiled once for each class: no knob compiles them again."""
+"""Rules are compiled once for each class: no parameter compiles them again."""
 
 import pickle
 
@@ -31,7 +31,7 @@ def settings_of(case):
 
 
 @every_case
-def test_no_knob_recompiles(case):
+def test_no_parameter_recompiles(case):
     stream(model_of(case), X, Y).predict(X)
     with event.install_recorder("numba:compile") as recorder:
         for nth in (1, 2, 3):

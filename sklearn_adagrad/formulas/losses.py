@@ -116,9 +116,12 @@ class SquaredError(NamedTuple):
 
 
 class Huber(NamedTuple):
-    """Squared error up to a distance of ``epsilon``, linear beyond.
+    """Squared error up to a distance, linear beyond.
 
-    ``epsilon`` is in the units of ``y``; its default is SGDRegressor's.
+    Parameters
+    ----------
+    epsilon : float, default=0.1
+        The distance, in the units of ``y``, more than 0. The default is SGDRegressor's.
     """
 
     epsilon: float = 0.1
@@ -137,7 +140,13 @@ class Huber(NamedTuple):
 
 
 class EpsilonInsensitive(NamedTuple):
-    """Distance from ``y`` beyond a tube of half-width ``epsilon``, in the units of ``y``."""
+    """Distance from ``y`` beyond a tube around it.
+
+    Parameters
+    ----------
+    epsilon : float, default=0.1
+        Half its width, in the units of ``y``, at least 0. The default is SGDRegressor's.
+    """
 
     epsilon: float = 0.1
 
@@ -154,7 +163,13 @@ class EpsilonInsensitive(NamedTuple):
 
 
 class SquaredEpsilonInsensitive(NamedTuple):
-    """Squared distance from ``y`` beyond a tube of half-width ``epsilon``."""
+    """Squared distance from ``y`` beyond a tube around it.
+
+    Parameters
+    ----------
+    epsilon : float, default=0.1
+        Half its width, in the units of ``y``, at least 0. The default is SGDRegressor's.
+    """
 
     epsilon: float = 0.1
 
@@ -182,7 +197,13 @@ class AbsoluteError(NamedTuple):
 
 
 class Quantile(NamedTuple):
-    """Pinball loss: its optimum is the quantile ``quantile`` of ``y``, in (0, 1)."""
+    """Pinball loss, whose optimum is a quantile of ``y``.
+
+    Parameters
+    ----------
+    quantile : float, default=0.5
+        Which one, in (0, 1). The default is the median.
+    """
 
     quantile: float = 0.5
 
@@ -231,11 +252,15 @@ class Gamma(NamedTuple):
 
 
 class Tweedie(NamedTuple):
-    """Half the Tweedie deviance of ``power`` with a log link, up to a term in ``y`` alone.
+    """Half the Tweedie deviance with a log link, up to a term in ``y`` alone.
 
-    Between 1 (Poisson) and 2 (gamma) it is that of a sum of a random number of positive
-    amounts, such as insurance claims: zeros are frequent. 0 is squared error and 3 the
-    inverse Gaussian deviance; no distribution has a power between 0 and 1.
+    Parameters
+    ----------
+    power : float, default=1.5
+        That of the mean which is the variance: at most 0, or at least 1, as no distribution has
+        one in between. 1 is Poisson, 2 gamma; between them are sums of a random number of positive
+        amounts, such as insurance claims, often zero, hence the default. 0 is squared error,
+        3 the inverse Gaussian deviance.
     """
 
     power: float = 1.5

@@ -22,6 +22,7 @@ import numpy as np
 from ..arithmetic.elementary import compounded, expm1, log1p
 from ..arithmetic.jit import generic, inlined
 from ..arithmetic.lanes import clip, finite, where
+from ..arithmetic.rounding import subtract
 from ..arithmetic.times import elapsed, moment, stamp
 from ..arithmetic.tuples import replaced
 from .rules import moved, rate, renewed
@@ -53,7 +54,9 @@ class Penalised(NamedTuple):
         bound = lost(self, record, t, row)
         if finite(row.ratio):
             bound = (abs(record.weight) + row.ratio) * bound
-        record = replaced(record, "weight", record.weight - clip(record.weight, bound))
+        taken = clip(record.weight, bound)
+        left = subtract(record.weight, taken, row.noise)
+        record = replaced(record, "weight", where(taken == record.weight, 0.0 * taken, left))
         return replaced(record, "since", stamp(t, record.since))
 
     def moved(self, record, by, row):

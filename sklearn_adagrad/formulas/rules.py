@@ -1,6 +1,6 @@
 """The update rules, each written once, and what all rules have in common.
 
-A rule is a named tuple of its own knobs; the hyper-parameters that all rules share are
+A rule is a named tuple of its own parameters; the hyper-parameters that all rules share are
 ``Settings``. What a rule remembers of a weight is a *record*, a named tuple of numbers that lie
 side by side in memory. Three methods make a rule:
 
@@ -12,7 +12,7 @@ A rule may hold another one in its field ``rule`` (see ``wrappers`` and ``penalt
 thing about it: whatever it does not define is left to that one. The other methods have an obvious
 default, which is the body of the function of that name below: ``moved``, ``settled``, ``local``,
 ``renewed``, ``factor``, ``advanced``. ``rate`` is needed for a proximal penalty, ``draw`` for
-records that begin at random, ``check`` refuses knobs that are out of range.
+records that begin at random, ``check`` refuses parameters that are out of range.
 
 Methods that are given a record work on numbers, on vectors and on arrays alike (see ``lanes``): no
 ``if`` on what a feature has, but ``where``.
@@ -36,12 +36,13 @@ What a rule *declares*, as attributes of its class, is what others need to know 
 What wrappers declare besides is in ``wrappers``.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..arithmetic.jit import constant, generic, inlined
 from ..arithmetic.lanes import clip, root_and, sqrt, where
+from ..arithmetic.rounding import add, subtract
 from ..arithmetic.tuples import replaced
 
 
@@ -69,6 +70,7 @@ class RowContext(NamedTuple):
     l2: float
     ratio: float  # l1 / l2, or infinity
     decay: float  # what multiplies a weight decay
+    noise: Any  # what sums of float32 numbers are rounded with (see ``rounding``), or None
 
 
 @inlined
@@ -86,6 +88,7 @@ def context_at(rule, settings, t):
         settings.l2,
         settings.ratio,
         1.0,
+        None,
     )
 
 
@@ -96,7 +99,7 @@ def unpenalised(row):
 
 
 def require(name, value, holds, what):
-    """Refuse a knob that is out of range."""
+    """Refuse a parameter that is out of range."""
     if not holds:
         raise ValueError(f"{name}={value:g} is out of range: it must be {what}.")
 
@@ -129,7 +132,7 @@ def step(self, record, g, row):
 @generic
 def moved(self, record, by, row):
     """The record after the step ``by``."""
-    return replaced(record, "weight", record.weight - by)
+    return replaced(record, "weight", subtract(record.weight, by, row.noise))
 
 
 @generic
@@ -213,7 +216,7 @@ class DualAveraging(NamedTuple):
 
     def step(self, record, g, row):
         record = replaced(record, "accumulator", record.accumulator + g * g)
-        return replaced(record, "gradient_sum", record.gradient_sum + g), g
+        return replaced(record, "gradient_sum", add(record.gradient_sum, g, row.noise)), g
 
     def moved(self, record, by, row):
         return record
@@ -250,7 +253,7 @@ class FTRL(NamedTuple):
     def step(self, record, g, row):
         accumulator = record.accumulator + g * g
         before, after = sqrt(record.accumulator), sqrt(accumulator)
-        z = record.z + g - (after - before) / row.lr * record.weight
+        z = add(record.z, g - (after - before) / row.lr * record.weight, row.noise)
         excess = z - clip(z, row.l1)
         weight = (0.0 - excess) / ((self.beta + row.eps + after) / row.lr + row.l2)
         record = replaced(replaced(record, "accumulator", accumulator), "z", z)

@@ -5,7 +5,7 @@ Besides what rules declare (see ``rules``), wrappers may declare with which rule
 * ``needs_steps``: the rule within must move weights in steps;
 * ``needs_weight``: its records must have the field ``weight``;
 * ``needs_rest``: its weights must rest while their feature is absent;
-* ``per_feature``: knobs that may be arrays with a number for each feature;
+* ``per_feature``: parameters that may be arrays with a number for each feature;
 * ``is_outermost``: no other wrapper may be around it;
 * ``keeps_penalty_closed``: False if the proximal penalties of a feature's absence have no closed
   form with it;
@@ -20,7 +20,7 @@ Besides what rules declare (see ``rules``), wrappers may declare with which rule
   where None stands for no such wrapper; ``carried(record, before, weights, row)``: the record once
   it has taken the place of ``before``, when the weights were ``weights``.
 
-These may be properties, where they depend on the wrapper's knobs.
+These may be properties, where they depend on the wrapper's parameters.
 """
 
 import types
@@ -30,6 +30,7 @@ import numpy as np
 
 from ..arithmetic.elementary import expm1
 from ..arithmetic.lanes import clip
+from ..arithmetic.rounding import add, subtract
 from ..arithmetic.times import elapsed, stamp
 from ..arithmetic.tuples import replaced
 from .rules import advanced, local, require, step, weight
@@ -164,7 +165,9 @@ class Momentum(NamedTuple):
         far = self.momentum / (1.0 - self.momentum)
         if self.nesterov:
             far *= self.momentum
-        record = replaced(record, "weight", record.weight - far * lost * velocity)
+        record = replaced(
+            record, "weight", subtract(record.weight, far * lost * velocity, row.noise)
+        )
         record = replaced(record, "velocity", velocity - lost * velocity)
         return replaced(record, "since", stamp(t, record.since))
 
@@ -219,7 +222,7 @@ class Averaged(NamedTuple):
         record = advanced(self.rule, record, g, row)
         change = weight(self.rule, record, row) - before
         rows = max(row.t - self.first_row, 0)
-        return replaced(record, "missed", record.missed + rows * change)
+        return replaced(record, "missed", add(record.missed, rows * change, row.noise))
 
     def check_change(self, other, t):
         if other is None:

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..arithmetic.tuples import record_of
 from ..formulas.rules import context_at, local, renewed, settled, unpenalised, weight
-from .binding import chain, reading
+from .binding import chain, kinds, reading
 
 
 def up_to_date(bound, record, t, is_intercept=False):
@@ -88,4 +88,4 @@ def must_adapt(before, after, t):
 
 
 def _numbers_of(bound):
-    return [type(each) for each in chain(bound.rule)], bound.rule, bound.settings
+    return kinds(bound.rule), bound.rule, bound.settings

@@ -190,16 +190,16 @@ def same_rule(a, b):
     """Whether two rules do the same."""
     return (
         a.rule == b.rule
-        and _kinds(a.rule) == _kinds(b.rule)
+        and kinds(a.rule) == kinds(b.rule)
         and a.start.keys() == b.start.keys()
         and all(np.array_equal(a.start[name], b.start[name]) for name in a.start)
         and all(map(np.array_equal, a.settings, b.settings))
     )
 
 
-def _kinds(item):
+def kinds(item):
     """The classes of a rule and of all within it: tuples are equal whatever their class."""
-    return [type(item), *(_kinds(each) for each in item if isinstance(each, tuple))]
+    return [type(item), *(kinds(each) for each in item if isinstance(each, tuple))]
 
 
 def unstacked(bound, n):

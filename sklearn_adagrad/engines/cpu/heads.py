@@ -15,6 +15,8 @@ from numba.core import cgutils
 from ...arithmetic.arrays import load_lanes, pointer_to, store
 from ...arithmetic.jit import compiled, emits, inlined
 from ...arithmetic.lanes import WIDE, Lanes, any_lane, index
+from ...arithmetic.rounding import noise_at, noise_of
+from ...arithmetic.tuples import replaced
 from ...formulas.rules import (
     Settings,
     advanced,
@@ -123,8 +125,9 @@ def _update_vector(rows, learner, heads, t, i, steps, width, h, size):
         return
     start, stop = span(rows, i)
     row = context_at(rule, settings_of(learner.settings, h, size), t)
+    before, noise = noise_of(t - 1, rows.values), noise_of(t, rows.values)
     if learner.fit_intercept:
-        here = unpenalised(row)
+        here = unpenalised(replaced(row, "noise", noise_at(noise, np.uintp(0))))
         record = lanes_of(heads.fields, heads.intercept, h, width, size)
         record = settled(intercept_rule, record, t - 1, here)
         put_lanes(heads.intercept, h, width, advanced(intercept_rule, record, gradient, here))
@@ -133,7 +136,9 @@ def _update_vector(rows, learner, heads, t, i, steps, width, h, size):
         place = np.uintp(rows.indices[k]) * np.uintp(len(heads.intercept)) + h
         record = lanes_of(heads.fields, heads.cells, place, width, size)
         here = local(rule, record, row)
+        here = replaced(here, "noise", noise_at(before, k - start))
         record = settled(rule, record, t - 1, here)
+        here = replaced(here, "noise", noise_at(noise, k - start))
         record = advanced(rule, record, gradient * rows.values[k], here)
         put_lanes(heads.cells, place, width, record)
 

@@ -7,6 +7,8 @@ import numpy as np
 from ...arithmetic.arrays import load, zeros
 from ...arithmetic.jit import compiled, inlined
 from ...arithmetic.lanes import WIDTH, total
+from ...arithmetic.rounding import noise_at, noise_of
+from ...arithmetic.tuples import replaced
 from ...formulas.rules import (
     advanced,
     context_at,
@@ -85,6 +87,12 @@ class Vector(NamedTuple):
 
 
 @inlined
+def _row_at(rows, rule, settings, t):
+    """What rules need to know in row ``t``, which is to be learnt."""
+    return replaced(context_at(rule, settings, t), "noise", noise_of(t, rows.values))
+
+
+@inlined
 def _fetch_records(rows, cells, i):
     """Ask for the records of row ``i``."""
     start, stop = span(rows, i)
@@ -105,7 +113,7 @@ def _score(rows, learner, state, row, i, settled_records, keep):
     if rest < stop:
         last = Vector(rest, stop, rest - start)
         sums += _products(rows, learner.rule, state.cells, row, last, settled_records, keep)
-    here = unpenalised(row)
+    here = unpenalised(replaced(row, "noise", None))
     record = settled(learner.intercept_rule, read(state.intercept, 0), here.t, here)
     return np.float64(total(sums)) + np.float64(weight(learner.intercept_rule, record, here))
 
@@ -135,7 +143,8 @@ def _learn_vector(rows, rule, cells, row, vector, gradient, settled_records):
 
 @inlined
 def _learn_intercept(rule, intercept, row, gradient):
-    here = unpenalised(row)
+    noise = noise_at(row.noise, np.uintp(0))
+    here = unpenalised(replaced(row, "noise", noise))
     record = settled(rule, read(intercept, 0), here.t - 1, here)
     write(intercept, 0, advanced(rule, record, gradient, local(rule, record, here)))
 
@@ -157,7 +166,7 @@ def learn(batch, loss, learner, state, limits, ahead, settled_records):
     t, weight_sum, epoch_weight = totals["t"], totals["weight"], totals["epoch_weight"]
     losses, epoch_losses = state.losses[0, 0], state.losses[1, 0]
     done, end = len(order), len(order) - 1
-    row = context_at(rule, learner.settings, t)
+    row = _row_at(rows, rule, learner.settings, t)
     for p in range(len(order)):
         i = np.uintp(order[p])
         if weights[i] == 0:
@@ -171,7 +180,7 @@ def learn(batch, loss, learner, state, limits, ahead, settled_records):
             later = p + ahead.records
             _fetch_records(rows, state.cells, np.uintp(order[later if later < end else end]))
         size = abs(gradient)
-        row = context_at(rule, learner.settings, t + 1)
+        row = _row_at(rows, rule, learner.settings, t + 1)
         fits = size * limits.max_abs <= limits.gradient
         fits = fits or size * max_abs_of(rows, i) <= limits.gradient
         if not (fits and abs(score) < np.inf and 0 <= row.lr < np.inf):

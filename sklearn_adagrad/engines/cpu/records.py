@@ -70,11 +70,34 @@ def _places(context, builder, kinds, args):
 
 def _transposed(builder, vectors):
     """Records of lanes from lanes of records, and back."""
+    kind = vectors[0].type
+    shape = len(vectors), kind.count
+    if kind.element in (_I32, ir.FloatType()) and shape in ((4, 2), (2, 4)):
+        yield from (_fields_of_pairs if shape == (4, 2) else _pairs_of_fields)(builder, vectors)
+        return
     for n in range(vectors[0].type.count):
         out = ir.Constant(ir.VectorType(vectors[0].type.element, len(vectors)), ir.Undefined)
         for m, vector in enumerate(vectors):
             out = builder.insert_element(out, builder.extract_element(vector, _I32(n)), _I32(m))
         yield out
+
+
+def _shuffled(builder, a, b, *chosen):
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_I32, len(chosen)), chosen))
+
+
+def _fields_of_pairs(builder, records):
+    """The commonest case in six shuffles, where the compiler finds eleven."""
+    a, b = (_shuffled(builder, *records[n : n + 2], 0, 1, 2, 3) for n in (0, 2))
+    yield _shuffled(builder, a, b, 0, 2, 4, 6)
+    yield _shuffled(builder, a, b, 1, 3, 5, 7)
+
+
+def _pairs_of_fields(builder, fields):
+    for half in ((0, 4, 1, 5), (2, 6, 3, 7)):
+        two = _shuffled(builder, *fields, *half)
+        yield _shuffled(builder, two, two, 0, 1)
+        yield _shuffled(builder, two, two, 2, 3)
 
 
 def gather(cells, indices, k, stop):

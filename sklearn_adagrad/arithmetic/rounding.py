@@ -1,0 +1,175 @@
+"""Sums that stay right although each change is smaller than their last digit.
+
+A float32 has 24 binary digits. A sum that is rounded to the nearest one ignores every change below
+half its last digit: after ten million rows most steps of a frequent weight, but not the large
+ones of rare classes, so that its mean drifts. Rounded up or down at random, in proportion to what
+is cut off, the error of each change is zero on average (Connolly, Higham and Mary, 2021,
+"Stochastic rounding and its probabilistic error analysis", section 2).
+
+The sum of ``x``, ``change`` and a random number of up to half a last digit of ``x`` is rounded to
+nearest, which is the same at three more instructions. The random numbers are a function of the row's
+time and of the entry's place in the row: no generator is part of a model's state, and results
+depend on nothing but the rows. float64 needs none of this, nor does reading.
+"""
+
+import llvmlite.ir as ir
+import numpy as np
+from numba import types
+
+from .jit import call_part, compiled_part, emits
+from .lanes import SIZE, Lanes, index, splat
+
+_I32, _F32, _F64 = ir.IntType(32), ir.FloatType(), ir.DoubleType()
+_OTHERS = (0, 0x9E3779B9, 0, 0x9E3779B9)  # what makes another seed of one
+_EXPONENT = 0x7F800000
+_SMALL = (127 - 23) << 23  # the bits of 2**-23
+
+
+def _seed_of(t):
+    """32 random bits for row ``t``: the finaliser of MurmurHash3."""
+    h = np.uint64(t)
+    h = (h ^ (h >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
+    h = (h ^ (h >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
+    return np.uint32(h >> np.uint64(32))
+
+
+def noise_of(t, values):
+    """Random numbers in (-0.5, 0.5) * 2**-23 for the lanes of row ``t``.
+
+    Of two numbers and their opposites: errors of the features of a row cancel one another. None
+    if ``values`` are float64.
+    """
+    if values.dtype == np.float64:
+        return None
+    with np.errstate(over="ignore"):
+        seeds = _seed_of(t) ^ np.array(_OTHERS, np.uint32)
+    small = (seeds >> np.uint32(9)) | np.uint32(_SMALL + 1)
+    noise = small.view(np.float32) - np.float32(1.5 * 2**-23)
+    return noise * np.array([1, 1, -1, -1], np.float32)
+
+
+def noise_at(noise, place):
+    """That of the entry at ``place`` of a row."""
+    return None if noise is None else noise[int(place) % SIZE]
+
+
+def add(x, change, noise):
+    """``x + change``, rounded at random if there is ``noise``. A ``change`` of zero is none."""
+    if noise is None:
+        return x + change
+    x = np.asarray(x, np.float32)
+    power = (x.view(np.uint32) & np.uint32(_EXPONENT)).view(np.float32)
+    total = np.float64(x) + (np.float64(power) * noise + change)
+    return np.where(change == 0.0, x, np.float32(total))[()]
+
+
+def subtract(x, change, noise):
+    """``x - change`` in the same way."""
+    return x - change if noise is None else add(x, 0.0 - change, noise)
+
+
+# --- compiled -------------------------------------------------------------------------------
+
+
+def _emit_noise(builder, bits):
+    """Floats in (-0.5, 0.5) * 2**-23 from random bits."""
+
+    kind = bits.type
+    small = builder.or_(builder.lshr(bits, _same(9, kind)), _same(_SMALL + 1, kind))
+    like = ir.VectorType(_F32, kind.count) if isinstance(kind, ir.VectorType) else _F32
+    return builder.fsub(builder.bitcast(small, like), _same(1.5 * 2**-23, like))
+
+
+def _same(value, kind):
+    """A constant number, or a vector of it."""
+    return ir.Constant(kind, [value] * kind.count if isinstance(kind, ir.VectorType) else value)
+
+
+@emits(noise_of)
+def _noise_of(t, values):
+    if values.dtype != types.float32:
+        return types.none, lambda context, builder, args: context.get_dummy_value()
+    part = compiled_part(_seed_of, (t,))
+
+    def emit(context, builder, args):
+        seeds = splat(builder, call_part(part, context, builder, args[:1]), SIZE)
+        seeds = builder.xor(seeds, ir.Constant(seeds.type, _OTHERS))
+        noise = _emit_noise(builder, seeds)
+        signs = ir.Constant(noise.type, [1.0, 1.0, -1.0, -1.0])
+        return builder.fmul(noise, signs)
+
+    return Lanes(types.float32, SIZE), emit
+
+
+@emits(noise_at)
+def _noise_at(noise, place):
+    if noise == types.none:
+        return types.none, lambda context, builder, args: context.get_dummy_value()
+
+    def emit(context, builder, args):
+        lane = builder.trunc(index(context, builder, place, args[1]), _I32)
+        return builder.extract_element(args[0], builder.and_(lane, _I32(SIZE - 1)))
+
+    return types.float32, emit
+
+
+def _define(function, sign):
+    """Compile ``function``, which adds ``sign * change``."""
+
+    def sum_of(builder, value, change):
+        operate = builder.fadd if sign > 0 else builder.fsub
+        return operate(value, change, flags=("contract",))
+
+    def of_lanes(context, builder, x, change, noise):
+        total = builder.fadd(x, sum_of(builder, _dither(builder, x, noise), change))
+        return builder.select(_is_zero(builder, change), x, total)
+
+    def of_numbers(context, builder, x, change, noise):
+        value, dither = (builder.fpext(each, _F64) for each in (x, _dither(builder, x, noise)))
+        total = builder.fadd(value, sum_of(builder, dither, change))
+        return builder.select(_is_zero(builder, change), x, builder.fptrunc(total, _F32))
+
+    @emits(function)
+    def define(x, change, noise):
+        lanes = next((kind for kind in (x, change) if isinstance(kind, Lanes)), None)
+        kinds = (x, change)
+        number = types.float32 if kinds == (types.float32,) * 2 else types.float64
+        number = lanes.dtype if lanes else number
+
+        def as_number(context, builder, kind, value, number):
+            if isinstance(kind, Lanes):
+                return value
+            value = context.cast(builder, value, kind, number)
+            return splat(builder, value, lanes.size) if lanes else value
+
+        def plainly(context, builder, args):
+            values = zip(kinds, args[:2], strict=True)
+            return sum_of(builder, *(as_number(context, builder, *each, number) for each in values))
+
+        def at_random(context, builder, args):
+            change_ = as_number(
+                context, builder, change, args[1], number if lanes else types.float64
+            )
+            noise_ = as_number(context, builder, noise, args[2], types.float32)
+            emit = of_lanes if lanes else of_numbers
+            return emit(context, builder, args[0], change_, noise_)
+
+        if noise == types.none:
+            return lanes or number, plainly
+        return x, at_random
+
+
+def _is_zero(builder, x):
+    return builder.fcmp_ordered("==", x, ir.Constant(x.type, None))
+
+
+def _dither(builder, x, noise):
+    """``noise`` times the power of two in ``x``."""
+    vector = isinstance(x.type, ir.VectorType)
+    words = ir.VectorType(_I32, x.type.count) if vector else _I32
+    power = builder.and_(builder.bitcast(x, words), _same(_EXPONENT, words))
+    return builder.fmul(builder.bitcast(power, x.type), noise, flags=("contract",))
+
+
+_define(add, 1)
+_define(subtract, -1)
