@@ -80,14 +80,14 @@ def bits(model):
 
 def all_bits(model):
     """Every attribute of ``model``, parameters included, to the last bit."""
-    return {name: frozen(value) for name, value in vars(model).items()}
+    return {name: frozen(value) for name, value in vars(model).items() if name != "_turn"}
 
 
 def frozen(value):
     """``value`` with the bytes of arrays in their place; records field by field."""
     if isinstance(value, State):
         # The sums of the current epoch tell where calls of ``fit`` began, no more.
-        value = value._replace(losses=value.losses[:1])
+        value = value.tables, value.totals, value.losses[:1]
     if isinstance(value, np.ndarray):
         if value.dtype.names:
             names = [name for name in value.dtype.names if not name.startswith("epoch_")]
@@ -136,7 +136,7 @@ def weights_of(model):
     return np.concatenate(
         [
             part[name].ravel()
-            for part in (*model._state.tables.values(), *model._state[1:])
+            for part in (*model._state.tables.values(), *model._state[1:3])
             for name in part.dtype.names or [...]
         ]
     ).astype(float)

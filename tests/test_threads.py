@@ -1,5 +1,7 @@
 """Models in several threads: each learns as if it were alone, and can be read at any time."""
 
+import contextlib
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -20,7 +22,9 @@ from joblib import Parallel, delayed
 from numba import config
 from numba.extending import is_jitted
 
+from sklearn_adagrad import AdagradClassifierCV
 from sklearn_adagrad.engines.cpu import heads, losses, one_head, rows, steps
+from sklearn_adagrad.estimators.calls import turn_of
 
 ROWS, FEATURES = 4000, 500
 
@@ -136,3 +140,107 @@ def test_first_compilation_in_two_threads_at_once():
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.map(train, range(2))
     assert one == other == bits(stream(AdagradRegressor(Own()), X, y))
+
+
+# --- one model in several threads ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("search", [AdagradClassifierCV, None])
+def test_threads_that_learn_one_model_take_turns(search):
+    X, y = data(AdagradClassifier)
+    model = search(lr=[0.1, 0.5]) if search else AdagradClassifier(class_weight="balanced")
+    barrier = threading.Barrier(4)
+
+    def learn():
+        barrier.wait(60)
+        for _ in range(5):
+            model.partial_fit(X, y, classes=[0, 1])
+
+    in_threads(learn, 4)
+    estimator = model._team.estimator if search else model
+    assert estimator.t_ == 20 * ROWS
+    if not search:
+        np.testing.assert_array_equal(model._class_counts, 20 * np.bincount(y))
+
+
+def test_refits_of_other_widths_and_classes_beside_readers():
+    """Predictions are those of one fit, the earlier or the later."""
+    X, _ = data(AdagradClassifier)
+    wide, narrow = X.toarray(), X[:, :7].toarray()
+    names = np.array(["a", "b", "c"])[np.arange(ROWS) % 3]
+    model = AdagradClassifier(max_iter=1, tol=None).fit(wide, names)
+    stop = threading.Event()
+
+    def refit():
+        while not stop.is_set():
+            model.fit(narrow[:50], np.arange(50) % 2)
+            model.fit(wide[:50], names[:50])
+            model.coef_.sum()
+
+    def read():
+        for _ in range(300):
+            for each, kind in ((wide, "U"), (narrow, "i")):
+                with contextlib.suppress(ValueError):  # of the other width
+                    assert model.predict(each).dtype.kind == kind
+        stop.set()
+
+    with ThreadPoolExecutor(2) as pool:
+        for each in [pool.submit(refit), pool.submit(read)]:
+            each.result(120)
+
+
+def test_attributes_do_not_vanish_while_a_search_goes_on():
+    X, y = data(AdagradClassifier)
+    model = AdagradClassifierCV(lr=[0.1, 0.5]).partial_fit(X, y, [0, 1])
+    stop = threading.Event()
+
+    def learn():
+        for _ in range(30):
+            model.partial_fit(X, y)
+        stop.set()
+
+    def read():
+        while not stop.is_set():
+            assert model.predict(X[:3]).shape == (3,)
+            assert set(model.cv_results_) == set(model.cv_results_)
+            assert model.best_params_ in model.cv_results_["params"]
+
+    with ThreadPoolExecutor(2) as pool:
+        for each in [pool.submit(learn), pool.submit(read)]:
+            each.result(120)
+
+
+def in_threads(function, n):
+    with ThreadPoolExecutor(n) as pool:
+        for each in [pool.submit(function) for _ in range(n)]:
+            each.result(120)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_process_holds_no_lock_of_another_thread():
+    X, y = data(AdagradClassifier)
+    model = stream(AdagradClassifier(), X, y)
+    turn, guard = turn_of(model), model._state.guard.held()
+    taken, done = threading.Event(), threading.Event()
+
+    def hold():
+        with turn, guard:
+            taken.set()
+            done.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    taken.wait(60)
+    child = os.fork()
+    if child == 0:
+        try:
+            model._state.guard._waiting = True
+            model._state.guard._version |= 1  # as while it learns
+            stream(model, X, y).predict(X[:3])
+            os._exit(0)
+        finally:
+            os._exit(1)
+    done.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

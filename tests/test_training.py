@@ -20,6 +20,7 @@ from sklearn.utils import compute_sample_weight
 
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor
 from sklearn_adagrad.estimators.training import train
+from sklearn_adagrad.model.guard import Guard
 from sklearn_adagrad.model.state import State
 
 NO_END = {"tol": None}
@@ -99,7 +100,7 @@ def epochs_of(curve, validation=None, **parameters):
 
     return train(
         learn, lambda problem, state: next(judged), None, np.arange(1), validation,
-        State({}, totals, np.zeros((2, 1))), Silent(),
+        State({}, totals, np.zeros((2, 1)), Guard()), Silent(),
         max_iter=len(curve), random_state=None, **parameters,
     )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 import warnings
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 from sklearn.callback import CallbackSupportMixin
@@ -16,10 +16,16 @@ from ..input.checks import check_rows, check_target, check_weights, take_rows
 from ..input.rows import bits_of
 from ..model.limits import largest_gradient
 from ..model.state import adapted_state, copy_state, field, new_state, own_state
+from .calls import ACCOUNT, ALL, NOTHING, Pending, turn_of
 from .divergence import divergence
 from .monitor import Monitor
 from .parameters import Parameters
+from .saving import packed, unpacked
 from .training import Problem, train
+
+_INPUT = ("n_features_in_", "feature_names_in_")
+_JUDGED = ("validation_loss_curve_", "best_n_iter_")
+_PART = 2**22  # entries times heads that are learnt between two moments for others
 
 
 class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
@@ -73,55 +79,63 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
     # --- training -------------------------------------------------------------------------
 
     def _fit(self, X, y, sample_weight, X_val, y_val, sample_weight_val):
-        with _as_before_on_error(self):
-            warm = self.warm_start and self.__sklearn_is_fitted__()
-            rows, n_features, max_abs = check_rows(
-                self,
-                X,
-                reset=not warm,
-                dtype=self._dtype if warm else None,
-                inspect=self._engine.inspect,
+        with turn_of(self):
+            self._settle()
+            # What is fitted meanwhile is a copy: nobody sees half of it.
+            model = self._at_once()
+            outcome, fitted = model._trained(
+                self, X, y, sample_weight, X_val, y_val, sample_weight_val
             )
-            if warm:
-                self._check_width(n_features)
-            n_rows, dtype = len(rows.indptr) - 1, rows.values.dtype
-            y_seen = check_target(self, y, n_rows)
-            weights = check_weights(sample_weight, n_rows)
-            fitted, weights, targets, loss = self._prepared(y_seen, weights, warm)
-            problem = Problem(rows, targets, weights, max_abs)
-            order, validation = self._set_aside(
-                problem, y_seen, fitted, X_val, y_val, sample_weight_val
-            )
-            bound = self._rule(dtype)
-            if warm:
-                self._check_outputs(problem.targets)
-                state = copy_state(adapted_state(self._state, self._bound, bound))
-            else:
-                state = self._new_state(bound, n_features, dtype, problem.targets.n_outputs)
-            monitor = Monitor(self, X, y, sample_weight, fitted | {"_bound": bound})
-            outcome = self._train(problem, order, validation, loss, bound, state, monitor)
-        fitted |= {
-            "_state": outcome.state,
-            "_bound": bound,
-            "n_iter_": len(outcome.loss_curve),
-            "loss_curve_": outcome.loss_curve,
-        }
-        judged = {
-            "validation_loss_curve_": outcome.validation_loss_curve,
-            "best_n_iter_": outcome.best_epoch,
-        }
-        for name in judged:
-            vars(self).pop(name, None)
-        vars(self).update(fitted, **(judged if validation is not None else {}))
+            ACCOUNT.tell = lambda: ALL if vars(self).get("_state") is outcome.state else NOTHING
+            self._commit(fitted, gone={*_JUDGED, *_INPUT} - {*fitted})
         if not outcome.converged:
             warnings.warn(
                 f"Training stopped at max_iter={self.max_iter} epochs, before the loss stopped "
                 f"improving by tol={self.tol:g}. Raise max_iter or lr, or set tol=None to train "
                 "for a fixed number of epochs.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         return self
+
+    def _trained(self, original, X, y, sample_weight, X_val, y_val, sample_weight_val):
+        """The outcome of training, and the attributes of a fitted estimator."""
+        warm = self.warm_start and self.__sklearn_is_fitted__()
+        rows, n_features, max_abs = check_rows(
+            self,
+            X,
+            reset=not warm,
+            dtype=self._dtype if warm else None,
+            inspect=self._engine.inspect,
+        )
+        if warm:
+            self._check_width(n_features)
+        n_rows, dtype = len(rows.indptr) - 1, rows.values.dtype
+        y_seen = check_target(self, y, n_rows)
+        weights = check_weights(sample_weight, n_rows)
+        fitted, weights, targets, loss = self._prepared(y_seen, weights, warm)
+        problem = Problem(rows, targets, weights, max_abs)
+        order, validation = self._set_aside(
+            problem, y_seen, fitted, X_val, y_val, sample_weight_val
+        )
+        bound = self._rule(dtype)
+        if warm:
+            self._check_outputs(problem.targets)
+            state = copy_state(adapted_state(self._state, self._bound, bound))
+        else:
+            state = self._new_state(bound, n_features, dtype, problem.targets.n_outputs)
+        fitted |= self._about_input() | {"_bound": bound}
+        monitor = Monitor(original, X, y, sample_weight, fitted)
+        outcome = self._train(problem, order, validation, loss, bound, state, monitor)
+        fitted |= {
+            "_state": outcome.state,
+            "n_iter_": len(outcome.loss_curve),
+            "loss_curve_": outcome.loss_curve,
+        }
+        if validation is not None:
+            judged = outcome.validation_loss_curve, outcome.best_epoch
+            fitted |= dict(zip(_JUDGED, judged, strict=True))
+        return outcome, fitted
 
     def _prepared(self, y, weights, warm=False):
         """What ``fit`` makes of targets: fitted attributes, weights, targets and the loss."""
@@ -208,56 +222,86 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
 
         ``bind`` and ``begin_state`` are given by a search, whose candidates share this estimator.
         """
-        bind, begin_state = bind or self._rule, begin_state or self._new_state
-        with _as_before_on_error(self):
-            first = not self.__sklearn_is_fitted__()
+        with turn_of(self):
+            self._settle()
+            model, before = self._at_once(), vars(self)
+            first = not model.__sklearn_is_fitted__()
             rows, n_features, max_abs = check_rows(
-                self,
+                model,
                 X,
                 reset=first,
-                dtype=None if first else self._dtype,
+                dtype=None if first else model._dtype,
                 inspect=self._engine.inspect,
             )
             n_rows, dtype = len(rows.indptr) - 1, rows.values.dtype
-            y = check_target(self, y, n_rows)
+            y = check_target(model, y, n_rows)
             weights = check_weights(sample_weight, n_rows)
-            fitted = self._begin_partial_fit(y, **begin)
-            learnt_weights, counts = self._weigh_in_passing(y, weights, fitted)
-            problem = Problem(rows, self._targets(y, fitted), learnt_weights, max_abs)
-            loss, bound = self._loss_for(fitted), bind(dtype)
+            fitted = model._begin_partial_fit(y, **begin)
+            learnt_weights, counts = model._weigh_in_passing(y, weights, fitted)
+            problem = Problem(rows, model._targets(y, fitted), learnt_weights, max_abs)
+            loss, bound = model._loss_for(fitted), (bind or model._rule)(dtype)
             if first:
+                begin_state = begin_state or model._new_state
                 state = begin_state(bound, n_features, dtype, problem.targets.n_outputs)
             else:
-                self._check_width(n_features)
-                self._check_outputs(problem.targets)
-                state = own_state(adapted_state(self._state, self._bound, bound))
+                model._check_width(n_features)
+                model._check_outputs(problem.targets)
+                state = own_state(adapted_state(model._state, model._bound, bound))
+            pending = Pending(state.t, y, weights, learnt_weights, counts)
+            ACCOUNT.tell = lambda: pending.account(state.t)
+            self._commit(
+                fitted | model._about_input(), _state=state, _bound=bound, _pending=pending
+            )
             try:
-                row = self._learn(problem, np.arange(n_rows), loss, bound, state)
-            except BaseException as error:
-                error.add_note("Rows of this call may have been learnt before it was interrupted.")
+                row = self._learn(problem, np.arange(n_rows), loss, bound, state, refuses=True)
+            except BaseException:
+                if state.t == pending.t:  # nothing was learnt: as before
+                    self.__dict__ = before
                 raise
-        if row is not None:
-            _, counts = self._weigh_in_passing(y[:row], weights[:row], fitted)
-        vars(self).update(fitted | counts, _state=state, _bound=bound)
+            self._settle()
         if row is not None:
             raise self._divergence(problem, row, loss, bound, state)
         return self
 
-    def _learn(self, problem, order, loss, bound, state):
-        """One pass. Returns None, or the row where numbers gave out."""
-        return self._engine.learn(
+    def _settle(self):
+        """Count the rows of a call, also if it did not come to its end."""
+        pending = vars(self).get("_pending")
+        if pending is None:
+            return
+        done, counts = pending.done(self._state.t), pending.counts
+        if counts and done < len(pending.y):
+            passed = pending.y[:done], pending.weights[:done]
+            _, counts = self._weigh_in_passing(*passed, vars(self))
+        self._commit(counts, gone=["_pending"])
+
+    def _learn(self, problem, order, loss, bound, state, *, refuses=False):
+        """One pass. Returns None, or the row where numbers gave out.
+
+        In parts of a few milliseconds, between which readers and interrupts have their turn.
+        Candidates of a search are left out once their numbers give out; with ``refuses``, unless it
+        is the row that is out of range.
+        """
+        learn = partial(
+            self._engine.learn,
             problem.rows,
-            order,
-            problem.targets,
-            problem.weights,
-            loss,
-            bound,
-            state,
+            targets=problem.targets,
+            weights=problem.weights,
+            loss=loss,
+            bound=bound,
+            state=state,
             fit_intercept=bool(self.fit_intercept),
             limit=largest_gradient(problem.rows.values.dtype, bound.largest_lr),
             max_abs=max(problem.max_abs, 1.0),
             drops=bound.n_candidates > 1,
+            refuses=refuses,
         )
+        work = len(problem.rows.indices) * state.n_heads / max(1, len(problem.weights))
+        size = 1 + int(_PART / (1 + work))
+        for first in range(0, len(order), size):
+            row = state.guard.change(partial(learn, order[first : first + size]))
+            if row is not None:
+                return row
+        return None
 
     def _divergence(self, problem, row, loss, bound, state):
         t = 1 + state.t
@@ -278,14 +322,15 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
         return self._state.dtype
 
     def _read(self, name, table):
-        """Field ``name`` of every record of ``table`` ("cells" or "intercept"), a row per head."""
-        self._check_has_state()
-        if name != "weight" and name not in self._bound.start:
+        """Field ``name`` of all records of ``table`` ("weights" or "intercept"), a row per head."""
+        model = self._at_once()
+        model._check_has_state()
+        if name != "weight" and name not in model._bound.start:
             raise AttributeError(
-                f"{type(self._bound.base).__name__} keeps no {name} of a weight, only "
-                f"{', '.join(self._bound.start)}."
+                f"{type(model._bound.base).__name__} keeps no {name} of a weight, only "
+                f"{', '.join(model._bound.start)}."
             )
-        return field(self._bound, self._engine.host(self._state), table, name)
+        return field(model._bound, self._engine.host(model._state), table, name)
 
     @property
     def t_(self) -> int:
@@ -297,8 +342,13 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
     def progressive_loss_(self) -> float:
         """Weighted mean loss of all rows, each just before it was learnt; nan before the first."""
         self._check_has_state()
-        weight = self._state.totals["weight"][0]
-        return float(self._state.losses[0].sum() / weight) if weight else float("nan")
+        state = self._state
+
+        def mean():
+            weight = state.totals["weight"][0]
+            return float(state.losses[0].sum() / weight) if weight else float("nan")
+
+        return state.guard.read(mean)
 
     def _check_has_state(self):
         if not self.__sklearn_is_fitted__():
@@ -309,33 +359,49 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
     def _scores(self, X):
         """Scores of shape (n_samples, n_heads)."""
         check_is_fitted(self)
-        scores = None
+        state, bound, scores = self._state, self._bound, None
 
         def inspect(rows, bits, n_features):
             nonlocal scores
             self._check_width(n_features)
-            scores, verdict = self._engine.scores(rows, bits, n_features, self._bound, self._state)
+            scores, verdict = state.guard.read(
+                lambda: self._engine.scores(rows, bits, n_features, bound, state)
+            )
             return verdict
 
-        check_rows(self, X, reset=False, dtype=self._dtype, inspect=inspect)
+        check_rows(self, X, reset=False, dtype=state.dtype, inspect=inspect)
         return scores
+
+    # --- other threads, interrupts, files -------------------------------------------------
+
+    def _at_once(self):
+        """This estimator as it is now: what is set or fitted from now on is not in it."""
+        model = object.__new__(type(self))
+        model.__dict__ = vars(self).copy()
+        return model
+
+    def _commit(self, learnt, gone=(), **more):
+        """Let this be known, and what is ``gone`` no longer, all in one moment."""
+        known = vars(self) | learnt | more
+        for name in gone:
+            known.pop(name, None)
+        self.__dict__ = known
+
+    def _about_input(self):
+        return {name: vars(self)[name] for name in _INPUT if name in vars(self)}
+
+    def __getstate__(self):
+        model = self._at_once()
+        if model.__sklearn_is_fitted__():
+            vars(model).update(_state=copy_state(model._state), _bound=model._bound)
+            model._settle()
+        return packed(vars(model))
+
+    def __setstate__(self, saved):
+        self.__dict__ = unpacked(saved, type(self).__name__)
 
 
 def _take(problem, chosen, n_features):
     """The ``chosen`` rows of a problem."""
     rows = take_rows(problem.rows, chosen, n_features)
     return Problem(rows, problem.targets.take(chosen), problem.weights[chosen], problem.max_abs)
-
-
-@contextmanager
-def _as_before_on_error(estimator):
-    """Undo what input validation noted on ``estimator`` if the call fails after all."""
-    names = ("n_features_in_", "feature_names_in_")
-    before = {name: vars(estimator)[name] for name in names if name in vars(estimator)}
-    try:
-        yield
-    except BaseException:
-        for name in names:
-            vars(estimator).pop(name, None)
-        vars(estimator).update(before)
-        raise

@@ -14,6 +14,7 @@ from .._types import Loss, MatrixLike, Rule
 from ..formulas.losses import CLASSIFICATION, LogLoss, Multinomial
 from ..input.targets import Classes, Columns
 from .base import BaseAdagrad
+from .calls import accounted
 from .labels import (
     balanced_factors,
     balanced_in_passing,
@@ -256,6 +257,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         tags.target_tags.multi_output = self.class_weight is None
         return tags
 
+    @accounted
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -298,6 +300,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         """
         return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
+    @accounted
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,
@@ -474,7 +477,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
             For two classes, a positive score means ``classes_[1]``; with ``loss="log_loss"``
             scores are log-odds. For more classes, the largest score decides.
         """
-        scores = self._scores(X)
+        scores = self._at_once()._scores(X)
         return scores[:, 0] if scores.shape[1] == 1 else scores
 
     def predict(self, X: MatrixLike) -> NDArray:
@@ -490,11 +493,12 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         labels : ndarray of shape (n_samples,) or (n_samples, n_labels)
             The class of the largest score; or 1 for each label whose score is positive, else 0.
         """
-        scores = self._scores(X)
-        if self._is_multilabel:
+        model = self._at_once()
+        scores = model._scores(X)
+        if model._is_multilabel:
             return (scores > 0).astype(np.intp)
         best = scores[:, 0] > 0 if scores.shape[1] == 1 else scores.argmax(axis=1)
-        return self.classes_[best.astype(np.intp)]
+        return model.classes_[best.astype(np.intp)]
 
     @available_if(_has_probabilities)
     def predict_proba(self, X: MatrixLike) -> NDArray:
@@ -523,10 +527,11 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         For ``loss="modified_huber"``: Zadrozny, B. and Elkan, C. (2002). Transforming classifier
         scores into accurate multiclass probability estimates. KDD; as in scikit-learn.
         """
-        scores = self._scores(X)
+        model = self._at_once()
+        scores = model._scores(X)
         with np.errstate(under="ignore"):
-            chances = self._loss_for(vars(self)).probability(scores)
-        if self._is_multilabel:
+            chances = model._loss_for(vars(model)).probability(scores)
+        if model._is_multilabel:
             return chances
         if chances.shape[1] == 1:
             return np.hstack([1.0 - chances, chances])

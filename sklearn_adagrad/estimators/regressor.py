@@ -13,6 +13,7 @@ from ..formulas.losses import REGRESSION
 from ..input.checks import check_numbers
 from ..input.targets import Columns
 from .base import BaseAdagrad
+from .calls import accounted
 from .parameters import loss_options
 
 
@@ -217,6 +218,7 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         tags.target_tags.multi_output = True
         return tags
 
+    @accounted
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -258,6 +260,7 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         """
         return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
+    @accounted
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | float | None = None
@@ -336,8 +339,9 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         predictions : ndarray of shape (n_samples,) or (n_samples, n_targets), float64
             In the units of ``y``.
         """
-        loss, scores = self._loss(), self._scores(X)
-        scores = scores[:, 0] if self._n_targets is None else scores
+        model = self._at_once()
+        loss, scores = model._loss(), model._scores(X)
+        scores = scores[:, 0] if model._n_targets is None else scores
         return loss.prediction(scores) if hasattr(loss, "prediction") else scores
 
     @property
@@ -353,5 +357,6 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         return self._read_targets("accumulator")
 
     def _read_targets(self, name):
-        fields = self._read(name, "weights")
-        return fields[0] if self._n_targets is None else fields
+        model = self._at_once()
+        fields = model._read(name, "weights")
+        return fields[0] if model._n_targets is None else fields

@@ -4,6 +4,8 @@ Slow and thorough, for matrices that the fast check did not pass, or that scipy 
 first. scipy trusts the arrays of a matrix, and its own check overlooks some that make it crash.
 """
 
+from numbers import Integral
+
 import numpy as np
 
 _REBUILD = (
@@ -23,6 +25,29 @@ def refuse_broken(X, name):
             _refuse(f"{name} has {len(X.offsets)} offsets for data of shape {X.data.shape}")
         if len(np.unique(X.offsets)) < len(X.offsets):
             _refuse(f"{name}.offsets names a diagonal twice: {X.offsets}")
+    elif X.format == "lil":
+        _refuse_lists(X, name)
+    elif X.format == "dok":
+        keys = list(X.keys())
+        for key in keys:
+            if not (isinstance(key, tuple) and len(key) == 2 and all(map(_is_index, key, X.shape))):
+                _refuse(f"{name} has the key {key!r}, but its shape is {X.shape}")
+
+
+def _is_index(n, size):
+    return isinstance(n, Integral) and 0 <= n < size
+
+
+def _refuse_lists(X, name):
+    for part, lists in (("rows", X.rows), ("data", X.data)):
+        if lists.shape != X.shape[:1] or not all(isinstance(each, list) for each in lists):
+            _refuse(f"{name}.{part} is not an array of {X.shape[0]} lists")
+    for row, (columns, values) in enumerate(zip(X.rows, X.data, strict=True)):
+        if len(columns) != len(values):
+            _refuse(f"row {row} of {name} has {len(columns)} columns for {len(values)} values")
+        for n in columns:
+            if not _is_index(n, X.shape[1]):
+                _refuse(f"row {row} of {name} has an entry in column {n!r} of {X.shape[1]}")
 
 
 def _refuse_coordinates(X, name):

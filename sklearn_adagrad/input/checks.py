@@ -28,6 +28,12 @@ def check_rows(estimator, X, *, reset, inspect, dtype=None, name="X"):
     """
     dtypes = _FLOATS if dtype is None else (np.dtype(dtype),)
     is_sparse = sparse.issparse(X)
+    if np.ma.isMaskedArray(X) and np.ma.is_masked(X):
+        row = int(np.argwhere(np.ma.getmaskarray(X))[0][0])
+        raise ValueError(
+            f"{name} is a masked array with something masked in row {row}, of which the number "
+            f"beneath would be learnt. Fill it first, for instance with {name}.filled(0)."
+        )
     if is_sparse and X.ndim != 2:
         raise ValueError(
             f"Expected a 2D sparse array, got {X.ndim}D. For one row use {name}.reshape(1, -1)."
@@ -98,6 +104,8 @@ def check_target(estimator, y, n_rows, name="y"):
             "None."
         )
     if sparse.issparse(y):
+        if y.ndim == 2:
+            refuse_broken(y, name)
         y = y.toarray()
     if not (isinstance(y, np.ndarray) and y.ndim == 1):
         if not isinstance(y, np.ndarray):

@@ -26,6 +26,7 @@ class BoundRule(NamedTuple):
     intercept_rule: Any  # the same without what is about features only
     settings: Settings
     start: dict  # of every field of a record: what it starts from, a number or one per feature
+    arguments: list  # those of ``bind``, for each candidate: what makes the same again
 
     @property
     def n_candidates(self):
@@ -113,6 +114,16 @@ def bind(
     lr, eps, lr_decay, initial_accumulator_value, l1_ratio = map(float, numbers.values())
     alpha = _checked_array("alpha", alpha, dtype)
     rule = _checked(rule, dtype)
+    arguments = {
+        "rule": rule,
+        "lr": lr,
+        "eps": eps,
+        "lr_decay": lr_decay,
+        "initial_accumulator_value": initial_accumulator_value,
+        "alpha": alpha,
+        "l1_ratio": l1_ratio,
+        "floor_eps": floor_eps,
+    }
     links = list(chain(rule))
     penalised = bool(np.any(np.asarray(alpha) > 0))
     multiple = max(getattr(each, "lr_multiple", 1.0) for each in links)
@@ -141,7 +152,7 @@ def bind(
         if hasattr(each, "start"):
             start |= each.start(settings)
     rule = _numbers(rule)
-    return BoundRule(rule, _for_intercept(rule), settings, start)
+    return BoundRule(rule, _for_intercept(rule), settings, start, [arguments])
 
 
 def _for_intercept(rule):
@@ -179,7 +190,13 @@ def stacked(bounds):
         name: _stacked_values([each.start.get(name, 0.0) for each in bounds])
         for name in first.start
     }
-    return first._replace(settings=settings, start=start)
+    arguments = [each for bound in bounds for each in bound.arguments]
+    return first._replace(settings=settings, start=start, arguments=arguments)
+
+
+def rebound(arguments, dtype):
+    """The rule that has these ``arguments``."""
+    return stacked([bind(dtype=dtype, **each) for each in arguments])
 
 
 def _stacked_values(values):
@@ -209,7 +226,7 @@ def unstacked(bound, n):
         name: float(value[0, n]) if np.ndim(value) == 2 else value
         for name, value in bound.start.items()
     }
-    return bound._replace(settings=settings, start=start)
+    return bound._replace(settings=settings, start=start, arguments=[bound.arguments[n]])
 
 
 def _checked(rule, dtype):

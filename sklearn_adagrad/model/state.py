@@ -13,6 +13,7 @@ from ..arithmetic.times import TIME_OF
 from ..arithmetic.tuples import record_of
 from .adaptation import adapted, must_adapt, read, spread
 from .binding import unstacked
+from .guard import Guard
 
 _TOTALS = np.dtype(
     [("t", np.int64), ("weight", np.float64), ("epoch_weight", np.float64)], align=True
@@ -31,11 +32,14 @@ class State(NamedTuple):
     and that of this epoch. ``losses`` holds, for every head, the weighted sum of the losses of all
     rows just before each was learnt, and in its second row the sum of this epoch: as a difference
     of large sums it would be inexact.
+
+    Arrays are changed in place, and only within ``guard.change``; two states share none.
     """
 
     tables: dict
     totals: np.ndarray
     losses: np.ndarray
+    guard: Guard
 
     @property
     def n_heads(self):
@@ -58,7 +62,7 @@ class State(NamedTuple):
     def mapped(self, function):
         """The state with ``function`` of every array."""
         tables = {name: function(table) for name, table in self.tables.items()}
-        return State(tables, function(self.totals), function(self.losses))
+        return State(tables, function(self.totals), function(self.losses), Guard())
 
 
 def new_state(bound, n_features, dtype, n_outputs, random=None):
@@ -87,7 +91,7 @@ def new_state(bound, n_features, dtype, n_outputs, random=None):
         shape = (n_features, *record[0].shape)
         for name, values in bound.drawn(random, shape).items():
             tables["weights"][name] = values
-    return State(tables, np.zeros(1, _TOTALS), np.zeros((2, n_heads)))
+    return State(tables, np.zeros(1, _TOTALS), np.zeros((2, n_heads)), Guard())
 
 
 def by_head(value, n_heads):
@@ -111,6 +115,10 @@ def candidate_state(state, stacked, n, bound):
     """What candidate ``n`` of a ``stacked`` rule has learnt, as a state of the rule ``bound``."""
     if stacked.n_candidates == 1:
         return copy_state(state)
+    return state.guard.read(lambda: _candidate_state(state, stacked, n, bound))
+
+
+def _candidate_state(state, stacked, n, bound):
     n_outputs = state.n_heads // stacked.n_candidates
     heads = slice(n * n_outputs, (n + 1) * n_outputs)
     before = unstacked(stacked, n)
@@ -135,21 +143,28 @@ def _aligned(size, record):
 
 def copy_state(state):
     """An independent copy."""
-    return state.mapped(_copied)
+    return state.guard.read(lambda: state.mapped(_copied))
 
 
 def copy_into(state, other):
     """Let ``other``, whose arrays are of the same kind, be equal to ``state``."""
     for name, table in state.tables.items():
-        np.copyto(other.tables[name], table)
+        _copy_bytes(table, other.tables[name])
     np.copyto(other.totals, state.totals)
     np.copyto(other.losses, state.losses)
 
 
 def _copied(array):
     copy = _aligned(array.size, array.dtype).reshape(array.shape)
-    copy[:] = array
+    _copy_bytes(array, copy)
     return copy
+
+
+def _copy_bytes(array, other):
+    """NumPy copies arrays of records one record at a time, and bytes at the speed of memory."""
+    if array.flags.c_contiguous and array.size:
+        array, other = array.reshape(-1).view(np.uint8), other.reshape(-1).view(np.uint8)
+    np.copyto(other, array)
 
 
 def own_state(state):
@@ -161,6 +176,10 @@ def own_state(state):
 
 def field(bound, state, table, name):
     """``name`` of every record of a table, a row for each head; "weight" is what predicts."""
+    return state.guard.read(lambda: _field(bound, state, table, name))
+
+
+def _field(bound, state, table, name):
     cells = state.tables[table]
     if name == "weight":
         values = read(bound, _record(cells), state.t, table == "intercept")
@@ -184,4 +203,5 @@ def adapted_state(state, before, after):
         record = adapted(record, before, after, state.t, name == "intercept")
         for field, values in record._asdict().items():
             table[field] = values
-    return new._replace(totals=state.totals, losses=state.losses)
+    new.totals[:], new.losses[:] = state.totals, state.losses
+    return new

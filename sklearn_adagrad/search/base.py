@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from scipy.stats import rankdata
 from sklearn import get_config
 from sklearn.base import clone, is_classifier
@@ -24,14 +25,16 @@ from .._sklearn import (
     _warn_or_raise_about_fit_failures,
 )
 from .._types import MatrixLike
+from ..estimators.calls import ACCOUNT, ALL, NOTHING, turn_of
 from ..estimators.parameters import SEARCHED
+from ..estimators.saving import packed, unpacked
+from ..input.broken import refuse_broken
 from .folds import Folds, Scoring
 from .team import Team
 
-_FITTED = (
-    "n_splits_", "n_iter_", "multimetric_", "scorer_", "cv_results_", "best_index_", "best_params_",
-    "best_score_", "refit_time_", "_best", "_team",
-)  # fmt: skip
+_OF_STREAM = ("cv_results_", "best_index_", "best_params_", "best_score_")
+_FITTED = (*_OF_STREAM, "n_splits_", "n_iter_", "multimetric_", "scorer_", "refit_time_", "_best",
+           "_team")  # fmt: skip
 
 
 class BaseAdagradCV(BaseSearchCV, ABC):
@@ -63,7 +66,7 @@ class BaseAdagradCV(BaseSearchCV, ABC):
         """What is searched over, without the parameters that are."""
         shared = {name: getattr(self, name) for name in self._fixed}
         shared |= {name: getattr(self, name) for name in SEARCHED if not self._is_list(name)}
-        plain = self._plain(**shared, shuffle=False, tol=None)
+        plain = self._plain(**shared, tol=None)
         if get_config()["enable_metadata_routing"]:
             wanted = self._get_metadata_request().fit.requests["sample_weight"]
             plain.set_fit_request(sample_weight=wanted).set_score_request(sample_weight=wanted)
@@ -88,8 +91,23 @@ class BaseAdagradCV(BaseSearchCV, ABC):
     # --- folds ----------------------------------------------------------------------------
 
     def _fit(self, X, y, sample_weight, params):
+        with turn_of(self):
+            fitted = self._search(X, y, sample_weight, params)
+            ACCOUNT.tell = lambda: (
+                ALL if vars(self).get("cv_results_") is fitted["cv_results_"] else NOTHING
+            )
+            self._remember(fitted)
+        return self
+
+    def _search(self, X, y, sample_weight, params):
+        """What is known after a search."""
         estimator, candidates = self.estimator, self._candidates()
         scorer, metric = self._get_scorers()
+        for each, name in ((X, "X"), (y, "y")):
+            if (
+                sparse.issparse(each) and each.ndim == 2
+            ):  # scikit-learn converts it before anyone looks at it
+                refuse_broken(each, name)
         X, y = indexable(X, y)
         if sample_weight is not None:
             if isinstance(sample_weight, Real):
@@ -138,8 +156,7 @@ class BaseAdagradCV(BaseSearchCV, ABC):
                 fitted["refit_time_"] = time.perf_counter() - began
             task.call_on_fit_task_end(**told)
         context.call_on_fit_task_end(**told)
-        self._remember(fitted)
-        return self
+        return fitted
 
     def _evaluate(self, folds, splits, context, told):
         """The results of all folds: those of the first candidate, then those of the second, ..."""
@@ -173,56 +190,83 @@ class BaseAdagradCV(BaseSearchCV, ABC):
         return best
 
     def _remember(self, fitted):
-        """Let ``fitted`` be all that is known."""
-        for name in _FITTED:
-            vars(self).pop(name, None)
-        vars(self).update(fitted)
+        """Let ``fitted`` be all that is known, in one moment."""
+        known = {name: value for name, value in vars(self).items() if name not in _FITTED}
+        self.__dict__ = known | fitted
 
     # --- streams --------------------------------------------------------------------------
 
     def _partial_fit(self, X, y, **given):
-        candidates, estimator = self._candidates(), self.estimator
-        scorer = self._get_scorers()[0]
-        team = vars(self).get("_team")
-        if team is not None:
-            team = team.resumed(estimator, candidates)
-        else:
-            if self.__sklearn_is_fitted__():
-                self.best_estimator_.partial_fit(X, y, **given)
+        with turn_of(self):
+            candidates, estimator = self._candidates(), self.estimator
+            scorer = self._get_scorers()[0]
+            before, team = vars(self), vars(self).get("_team")
+            if team is not None:
+                team = team.resumed(estimator, candidates)
+            elif self.__sklearn_is_fitted__():
+                self.best_estimator_._partial_fit(X, y, **given)
                 return self
-            team = Team(estimator, candidates)
-        team.partial_fit(X, y, **given)
-        losses = team.progressive_losses
-        ranked = np.where(np.isfinite(losses), losses, np.inf)
-        index = int(ranked.argmin())
-        self._remember(
-            {
-                "_team": team,
-                "scorer_": getattr(scorer, "_scorers", scorer),
-                "multimetric_": hasattr(scorer, "_scorers"),
-                "best_index_": index,
-                "best_params_": candidates[index],
-                "best_score_": -float(losses[index]),
-                "cv_results_": {
-                    **_as_columns(candidates),
-                    "params": candidates,
-                    "progressive_loss": losses,
-                    "mean_test_score": -losses,
-                    "rank_test_score": rankdata(ranked, method="min").astype(np.int32),
-                },
-            }
-        )
-        if np.isinf(losses).all():
+            else:
+                team = Team(estimator, candidates)
+            t = team.t
+            self._remember(
+                {
+                    "_team": team,
+                    "scorer_": getattr(scorer, "_scorers", scorer),
+                    "multimetric_": hasattr(scorer, "_scorers"),
+                }
+            )
+            try:
+                team.partial_fit(X, y, **given)
+            except BaseException:
+                if team.t == t:  # nothing was learnt: as before
+                    self.__dict__ = before
+                raise
+        if np.isinf(team.progressive_losses).all():
             raise FloatingPointError(
                 f"Training diverged with all candidates, {candidates[0]} among them. Search "
                 "smaller values of lr, or scale the features."
             )
         return self
 
+    def __getattr__(self, name):
+        """In a stream, results are those of the rows learnt so far, at any moment."""
+        if name in _OF_STREAM and "_team" in vars(self):
+            return self._results_so_far()[name]
+        raise AttributeError(f"This {type(self).__name__} has no attribute {name!r}.")
+
+    def _results_so_far(self):
+        candidates, losses = self._team.candidates, self._team.progressive_losses
+        ranked = np.where(np.isfinite(losses), losses, np.inf)
+        index = int(ranked.argmin())
+        results = {
+            **_as_columns(candidates),
+            "params": candidates,
+            "progressive_loss": losses,
+            "mean_test_score": -losses,
+            "rank_test_score": rankdata(ranked, method="min").astype(np.int32),
+        }
+        values = results, index, candidates[index], -float(losses[index])
+        return dict(zip(_OF_STREAM, values, strict=True))
+
+    def __getstate__(self):
+        known = packed(vars(self))
+        if "_team" in known:
+            team = known.pop("_team")
+            known["_stream"] = (team.plain_estimator, team.candidates, team.estimator)
+        return known
+
+    def __setstate__(self, saved):
+        known = unpacked(saved, type(self).__name__)
+        if "_stream" in known:
+            plain, candidates, estimator = known.pop("_stream")
+            known["_team"] = Team(plain, candidates, estimator)
+        self.__dict__ = known
+
     # --- the best candidate -----------------------------------------------------------------
 
     def __sklearn_is_fitted__(self):
-        return "cv_results_" in vars(self)
+        return hasattr(self, "cv_results_")
 
     @property
     def best_estimator_(self):
@@ -265,6 +309,16 @@ class BaseAdagradCV(BaseSearchCV, ABC):
         if "_team" in vars(self):
             return self._team.member(self.best_index_)
         return self.best_estimator_
+
+    @property
+    def coef_(self) -> NDArray:
+        """The weights of the best candidate, in the shape that the estimator gives them."""
+        return self._predictor().coef_
+
+    @property
+    def intercept_(self) -> NDArray:
+        """The intercepts of the best candidate."""
+        return self._predictor().intercept_
 
     @property
     def n_features_in_(self):

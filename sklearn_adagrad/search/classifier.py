@@ -9,6 +9,7 @@ from sklearn.utils.metaestimators import available_if
 
 from .._sklearn import _fit_context
 from .._types import Loss, MatrixLike, Rule
+from ..estimators.calls import accounted
 from ..estimators.classifier import AdagradClassifier
 from .base import BaseAdagradCV
 
@@ -48,8 +49,12 @@ class AdagradClassifierCV(BaseAdagradCV):
     fit_intercept : bool, default=True
         Whether to learn an intercept.
     max_iter : int, default=5
-        The number of epochs that ``fit`` makes, in each fold and for the best candidate. The rows
-        are learnt in the order given: shuffle them beforehand if they are sorted by target.
+        The number of epochs that ``fit`` makes, in each fold and for the best candidate.
+    shuffle : bool, default=True
+        Whether ``fit`` learns the rows in a new random order in each epoch, the same for all
+        candidates. ``partial_fit`` never shuffles.
+    random_state : int, RandomState instance or None, default=None
+        For the orders; as in AdagradClassifier, an int makes ``fit`` reproducible.
     multi_class : {"ovr", "multinomial"}, default="ovr"
         As in AdagradClassifier.
     class_weight : dict, "balanced" or None, default=None
@@ -117,9 +122,9 @@ class AdagradClassifierCV(BaseAdagradCV):
     Notes
     -----
     ``fit`` gives, to rounding, the ``cv_results_`` of GridSearchCV with the same lists and
-    ``AdagradClassifier(shuffle=False, max_iter=max_iter, tol=None)``. Fetching a feature's
-    record from memory and reading a row costs more than updating a weight, and is done once for
-    all candidates of a fold.
+    ``AdagradClassifier(tol=None)``, given the same ``max_iter``, ``shuffle`` and, as an int,
+    ``random_state``. Fetching a feature's record from memory and reading a row costs more than
+    updating a weight, and is done once for all candidates of a fold.
 
     In ``partial_fit`` every candidate predicts each row before it learns it; the one with the
     smallest mean loss so far is the best. No row has to be held out.
@@ -131,11 +136,11 @@ class AdagradClassifierCV(BaseAdagradCV):
     >>> from sklearn_adagrad import AdagradClassifierCV
     >>> X = random_array((1000, 50), density=0.1, rng=0, format="csr")
     >>> y = X @ np.linspace(-1, 1, 50) > 0
-    >>> search = AdagradClassifierCV(lr=[0.01, 0.1, 1.0, 10.0], scoring="roc_auc").fit(X, y)
+    >>> search = AdagradClassifierCV(lr=[0.01, 0.1, 1, 10], random_state=0).fit(X, y)
     >>> search.best_params_
     {'lr': 1.0}
     >>> search.best_estimator_
-    AdagradClassifier(lr=1.0, max_iter=5, shuffle=False, tol=None)
+    AdagradClassifier(lr=1.0, max_iter=5, random_state=0, tol=None)
     """
 
     _plain = AdagradClassifier
@@ -145,6 +150,8 @@ class AdagradClassifierCV(BaseAdagradCV):
         "rule",
         "fit_intercept",
         "max_iter",
+        "shuffle",
+        "random_state",
         "multi_class",
         "class_weight",
     )
@@ -166,6 +173,8 @@ class AdagradClassifierCV(BaseAdagradCV):
         l1_ratio: float | ArrayLike = 0.0,
         fit_intercept: bool = True,
         max_iter: int = 5,
+        shuffle: bool = True,
+        random_state: Any = None,
         multi_class: str = "ovr",
         class_weight: dict | str | None = None,
         scoring: Any = None,
@@ -186,6 +195,8 @@ class AdagradClassifierCV(BaseAdagradCV):
         self.l1_ratio = l1_ratio
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
         self.multi_class = multi_class
         self.class_weight = class_weight
         self.scoring = scoring
@@ -196,6 +207,7 @@ class AdagradClassifierCV(BaseAdagradCV):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
+    @accounted
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -233,6 +245,7 @@ class AdagradClassifierCV(BaseAdagradCV):
         """
         return self._fit(X, y, sample_weight, params)
 
+    @accounted
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from .._sklearn import _fit_context
 from .._types import Loss, MatrixLike, Rule
+from ..estimators.calls import accounted
 from ..estimators.regressor import AdagradRegressor
 from .base import BaseAdagradCV
 
@@ -43,8 +44,12 @@ class AdagradRegressorCV(BaseAdagradCV):
     fit_intercept : bool, default=True
         Whether to learn an intercept.
     max_iter : int, default=5
-        The number of epochs that ``fit`` makes, in each fold and for the best candidate. The rows
-        are learnt in the order given: shuffle them beforehand if they are sorted by target.
+        The number of epochs that ``fit`` makes, in each fold and for the best candidate.
+    shuffle : bool, default=True
+        Whether ``fit`` learns the rows in a new random order in each epoch, the same for all
+        candidates. ``partial_fit`` never shuffles.
+    random_state : int, RandomState instance or None, default=None
+        For the orders; as in AdagradRegressor, an int makes ``fit`` reproducible.
     scoring : str, callable, list, tuple, dict or None, default=None
         What to judge candidates by, as in :class:`~sklearn.model_selection.GridSearchCV`. None
         is ``score`` of the estimator.
@@ -106,9 +111,9 @@ class AdagradRegressorCV(BaseAdagradCV):
     Notes
     -----
     ``fit`` gives, to rounding, the ``cv_results_`` of GridSearchCV with the same lists and
-    ``AdagradRegressor(shuffle=False, max_iter=max_iter, tol=None)``. Fetching a feature's
-    record from memory and reading a row costs more than updating a weight, and is done once for
-    all candidates of a fold.
+    ``AdagradRegressor(tol=None)``, given the same ``max_iter``, ``shuffle`` and, as an int,
+    ``random_state``. Fetching a feature's record from memory and reading a row costs more than
+    updating a weight, and is done once for all candidates of a fold.
 
     In ``partial_fit`` every candidate predicts each row before it learns it; the one with the
     smallest mean loss so far is the best. No row has to be held out.
@@ -129,7 +134,15 @@ class AdagradRegressorCV(BaseAdagradCV):
     """
 
     _plain = AdagradRegressor
-    _fixed = ("loss", "lr_decay", "rule", "fit_intercept", "max_iter")
+    _fixed = (
+        "loss",
+        "lr_decay",
+        "rule",
+        "fit_intercept",
+        "max_iter",
+        "shuffle",
+        "random_state",
+    )
 
     _parameter_constraints: ClassVar[dict] = {
         **AdagradRegressor._parameter_constraints,
@@ -149,6 +162,8 @@ class AdagradRegressorCV(BaseAdagradCV):
         l1_ratio: float | ArrayLike = 0.0,
         fit_intercept: bool = True,
         max_iter: int = 5,
+        shuffle: bool = True,
+        random_state: Any = None,
         scoring: Any = None,
         cv: Any = None,
         refit: bool | str | Callable = True,
@@ -167,6 +182,8 @@ class AdagradRegressorCV(BaseAdagradCV):
         self.l1_ratio = l1_ratio
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
         self.scoring = scoring
         self.cv = cv
         self.refit = refit
@@ -175,6 +192,7 @@ class AdagradRegressorCV(BaseAdagradCV):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
+    @accounted
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -212,6 +230,7 @@ class AdagradRegressorCV(BaseAdagradCV):
         """
         return self._fit(X, y, sample_weight, params)
 
+    @accounted
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | float | None = None

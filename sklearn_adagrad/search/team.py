@@ -1,10 +1,11 @@
 """Several candidates that learn every row at once: each is a head, or a set of them."""
 
-from copy import copy
+from copy import copy, deepcopy
 from functools import cached_property
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils import check_random_state
 
 from ..estimators.classifier import AdagradClassifier
 from ..estimators.regressor import AdagradRegressor
@@ -23,9 +24,9 @@ class Team:
     ``candidates`` together. These are dicts: what each has instead of the estimator's parameters.
     """
 
-    def __init__(self, estimator, candidates):
-        self.plain_estimator, self.candidates = estimator, candidates
-        self.estimator = copy(estimator)
+    def __init__(self, plain_estimator, candidates, estimator=None):
+        self.plain_estimator, self.candidates = plain_estimator, candidates
+        self.estimator = estimator or copy(plain_estimator)
         if len(candidates) == 1:
             self.estimator.set_params(**candidates[0])
 
@@ -91,7 +92,7 @@ class Team:
         return self.estimator._new_state(bound, n_features, dtype, n_outputs)
 
     def learn(self, rows, n_features, max_abs, y, weights, train, *, max_iter):
-        """Learn the rows ``train`` in that order, ``max_iter`` times, from the beginning."""
+        """Learn the rows ``train``, ``max_iter`` times, from the beginning."""
         estimator, n_rows = self.estimator, len(weights)
         fitted, weights, targets, loss = estimator._prepared(y[train], weights[train])
         bound = self.bind(rows.values.dtype)
@@ -99,8 +100,12 @@ class Team:
         every = np.zeros(n_rows)
         every[train] = weights
         problem = Problem(rows, targets.spread(train, n_rows), every, max_abs)
+        order, random = np.arange(len(train)), None
+        if estimator.shuffle:  # as clones of the estimator do
+            random = check_random_state(deepcopy(estimator.random_state))
         for _ in range(max_iter):
-            row = estimator._learn(problem, train, loss, bound, state)
+            order = order if random is None else random.permutation(order)
+            row = estimator._learn(problem, train[order], loss, bound, state)
             if row is not None:
                 raise estimator._divergence(problem, row, loss, bound, state)
         vars(estimator).update(fitted, _state=state, _bound=bound, n_iter_=max_iter)
@@ -111,9 +116,18 @@ class Team:
     def progressive_losses(self):
         """Those of the candidates; infinite once a candidate has diverged."""
         state = self.estimator._state
-        losses = state.losses[0].reshape(len(self.candidates), -1).sum(axis=1)
-        with np.errstate(invalid="ignore"):
-            return losses / state.totals["weight"][0]
+
+        def means():
+            losses = state.losses[0].reshape(len(self.candidates), -1).sum(axis=1)
+            with np.errstate(invalid="ignore"):
+                return losses / state.totals["weight"][0]
+
+        return state.guard.read(means)
+
+    @property
+    def t(self):
+        """How many rows were learnt."""
+        return self.estimator._state.t if self.estimator.__sklearn_is_fitted__() else 0
 
     def divergences(self):
         """What went wrong with each candidate, or None."""
@@ -157,12 +171,13 @@ class Team:
 
     def _learnt(self):
         """The fitted attributes that all candidates share."""
-        own = {"_state", "_bound", *self.estimator.get_params(deep=False)}
+        own = {"_state", "_bound", "_pending", *self.estimator.get_params(deep=False)}
         return {name: value for name, value in vars(self.estimator).items() if name not in own}
 
     def _memory(self):
         about = vars(self.estimator)
-        return {name: about[name] for name in ("_state", "_bound") if name in about}
+        names = ("_state", "_bound", "_pending")
+        return {name: about[name] for name in names if name in about}
 
 
 class _Member:

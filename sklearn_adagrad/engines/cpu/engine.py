@@ -27,16 +27,18 @@ def inspect(rows, bits, n_features):
 
 
 def learn(
-    rows, order, targets, weights, loss, bound, state, *, fit_intercept, limit, max_abs, drops=False
+    rows, order, targets, weights, loss, bound, state, *, fit_intercept, limit, max_abs,
+    drops=False, refuses=False,
 ):  # fmt: skip
     """Learn ``rows`` in ``order``.
 
     Returns None, or the first row whose score or gradient left the range of numbers for some
-    head. All heads have learnt the rows before it. With ``drops``, such heads are left out instead.
+    head. All heads have learnt the rows before it. With ``drops``, such heads are left out instead;
+    with ``refuses`` too, only if it is not the row that is out of range for a model of zeros.
     """
     arrays, ahead = _arrays(state), _ahead(rows, state)
     learner = _learner(bound, state, fit_intercept)
-    weights, limits = read_only(weights), Limits(limit, max_abs, bound.max_norm, drops)
+    weights, limits = read_only(weights), Limits(limit, max_abs, bound.max_norm, drops, refuses)
     if state.n_heads == 1:
         kernel = variant(single.learn, bound.rule)
         batch = Batch(rows, order, read_only(targets.values[:, 0]), weights)
@@ -114,7 +116,7 @@ def _buffers(state):
 
 
 def _buffers_for(n_heads, dtype):
-    kinds = (dtype, dtype, *[np.float64] * 4)
+    kinds = (dtype, dtype, dtype, *[np.float64] * 4)
     return several.Buffers(*(np.zeros(padded(n_heads), kind) for kind in kinds))
 
 

@@ -48,7 +48,8 @@ class Heads(NamedTuple):
 class Buffers(NamedTuple):
     """Buffers with a number for each head."""
 
-    sums: np.ndarray  # of the dtype of the rows, as are the steps
+    sums: np.ndarray  # of the dtype of the rows, as are the zeros and steps
+    zeros: np.ndarray
     steps: np.ndarray
     scores: np.ndarray  # float64, as are the others
     targets: np.ndarray
@@ -164,6 +165,29 @@ def _all_fit(buffers, n_heads, largest):
 
 
 @inlined
+def _judge(loss, buffers, scores, n_outputs, n_heads, weight):
+    """The losses of all heads with these scores, and the gradients."""
+    for h in range(len(scores)):
+        buffers.scores[h] = scores[h]
+    judge_heads(
+        loss, buffers.targets, buffers.scores, n_outputs, n_heads, buffers.gradients,
+        buffers.losses,
+    )  # fmt: skip
+    for h in range(n_heads):
+        buffers.gradients[h] *= weight
+
+
+@inlined
+def _any_is_new(buffers, heads, largest):
+    """Whether a head is out of range that was not yet left out."""
+    new = False
+    for h in range(heads.losses.shape[1]):
+        fits = abs(buffers.scores[h]) < np.inf and abs(buffers.gradients[h]) <= largest
+        new |= not fits and heads.losses[0, h] < np.inf
+    return new
+
+
+@inlined
 def _drop(buffers, heads, largest):
     """Let the heads that are out of range learn no more."""
     for h in range(heads.losses.shape[1]):
@@ -194,17 +218,17 @@ def learn_heads(batch, n_outputs, loss, learner, heads, limits, rows_ahead, buff
         later = p + rows_ahead
         fetch_row(rows, np.uintp(order[later if later < end else end]))
         show(targets, i, buffers.targets)
-        for h in range(len(buffers.sums)):
-            buffers.scores[h] = buffers.sums[h]
-        judge_heads(
-            loss, buffers.targets, buffers.scores, n_outputs, n_heads,
-            buffers.gradients, buffers.losses,
-        )  # fmt: skip
-        for h in range(n_heads):
-            buffers.gradients[h] *= weights[i]
+        _judge(loss, buffers, buffers.sums, n_outputs, n_heads, weights[i])
         fit = _all_fit(buffers, n_heads, limits.gradient / limits.max_abs)
         if not fit:
-            fit = _all_fit(buffers, n_heads, limits.gradient / max_abs_of(rows, i))
+            largest = limits.gradient / max_abs_of(rows, i)
+            fit = _all_fit(buffers, n_heads, largest)
+            if limits.refuses and not fit and _any_is_new(buffers, heads, largest):
+                _judge(loss, buffers, buffers.zeros, n_outputs, n_heads, weights[i])
+                if not _all_fit(buffers, n_heads, largest):  # not for a model of zeros either
+                    done = p
+                    break
+                _judge(loss, buffers, buffers.sums, n_outputs, n_heads, weights[i])
             dropped |= limits.drops and not fit
         if dropped:
             _drop(buffers, heads, limits.gradient / max_abs_of(rows, i))

@@ -60,6 +60,7 @@ class Limits(NamedTuple):
     max_abs: float  # the largest magnitude in the rows
     max_norm: float  # to which the gradient of a row is shortened, or infinity
     drops: bool  # whether heads beyond the limits are left out, or the row is not learnt
+    refuses: bool  # whether even so a row is not learnt that no head could learn from the start
 
 
 class Batch(NamedTuple):

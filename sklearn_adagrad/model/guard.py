@@ -1,0 +1,80 @@
+"""Readers beside a learner: what they read is from a moment when nobody learns.
+
+The loops let go of Python's lock, so other threads run while a state changes. A learner changes it
+in parts of a few milliseconds. Readers do not wait for one another: they read, and read again
+if somebody has learnt meanwhile, between two parts.
+
+Nothing that an interrupt can leave behind makes a reader wrong: at worst it waits for its turn.
+"""
+
+import os
+import threading
+import time
+
+_BREATH = 1e-4  # seconds in which a waiting reader takes its turn
+
+
+class Lock:
+    """A lock that copies and forked processes begin anew."""
+
+    def __init__(self):
+        self._held = _generation, threading.RLock()
+
+    def __reduce__(self):
+        return type(self), ()
+
+    def held(self):
+        """What to hold by ``with``: a lock that is not of Python, which no interrupt divides."""
+        generation, lock = self._held
+        if generation != _generation:  # whoever held it is in the process that was forked
+            self._held = _generation, threading.RLock()
+            lock = self._held[1]
+        return lock
+
+
+class Guard(Lock):
+    """Keeps the readers of a state apart from the one who changes it."""
+
+    def __init__(self):
+        super().__init__()
+        self._version = 0  # odd while the state changes
+        self._waiting = False
+
+    def change(self, function):
+        """Call ``function``, which changes the state, while nobody reads."""
+        if self._waiting:
+            time.sleep(_BREATH)
+        with self.held():
+            self._version |= 1
+            result = function()
+            self._version += 1
+        return result
+
+    def read(self, function):
+        """What ``function`` returns, which reads the state, when nobody changes it."""
+        version = self._version
+        if not version & 1:
+            try:
+                result = function()
+            except Exception:
+                if self._version == version:
+                    raise
+            else:
+                if self._version == version:
+                    return result
+        self._waiting = True
+        with self.held():
+            self._waiting = False
+            return function()
+
+
+_generation = 0
+
+
+def _forked():
+    global _generation
+    _generation += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
