@@ -45,7 +45,8 @@ def scores(rows, bits, n_features, bound, state):
 
 
 def learn(
-    rows, order, targets, weights, loss, bound, state, *, fit_intercept, limit, max_abs, drops=False
+    rows, order, targets, weights, loss, bound, state, *, fit_intercept, limit, max_abs,
+    drops=False, refuses=False,
 ):  # fmt: skip
     for i in order:
         if weights[i] == 0:

@@ -34,7 +34,7 @@ def test_predicting_with_an_estimator_that_is_being_refitted():
             estimator.predict(np.ones((1, 4000)))
 
     model = AdagradClassifier(max_iter=1, tol=None).fit(np.eye(4), Y).set_callbacks(Curious())
-    with pytest.raises(ValueError, match="4000 features, but the model has 4"):
+    with pytest.raises(ValueError, match="4000 features, but"):
         model.fit(np.ones((4, 4000)), Y)
     assert model.set_callbacks().predict(np.eye(4)).shape == (4,)
 

@@ -15,6 +15,24 @@ def record_of(names):
     return namedtuple("Record_" + "_".join(names), names)
 
 
+def told_apart(*classes):
+    """Let named tuples of these classes be equal only to those of the same class."""
+    for each in classes:
+        each.__eq__, each.__ne__, each.__hash__ = _equal, _unequal, _hash
+
+
+def _equal(self, other):
+    return type(self) is type(other) and tuple.__eq__(self, other)
+
+
+def _unequal(self, other):
+    return not _equal(self, other)
+
+
+def _hash(self):
+    return hash((type(self), *self))
+
+
 def replaced(record, name, value):
     """``record`` with another ``value`` in its field ``name``."""
     return record._replace(**{name: value})

@@ -17,7 +17,7 @@ from ..input.rows import bits_of
 from ..model.limits import largest_gradient
 from ..model.state import adapted_state, copy_state, field, new_state, own_state
 from .calls import ACCOUNT, ALL, NOTHING, Pending, turn_of
-from .divergence import divergence
+from .divergence import check_finite_scores, divergence, scores_by_parts
 from .monitor import Monitor
 from .parameters import Parameters
 from .saving import packed, unpacked
@@ -176,6 +176,7 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
                     "early_stopping=True cannot set aside validation_fraction="
                     f"{self.validation_fraction:g} of {len(usable)} rows: {error}"
                 ) from error
+            learnt = learnt if self.shuffle else np.sort(learnt)
             return usable[learnt], _take(problem, usable[judged], self.n_features_in_)
         if len(given) < 2:
             raise ValueError("X_val and y_val must be given together.")
@@ -356,8 +357,8 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
                 f"This {type(self).__name__} is not fitted yet: call fit or partial_fit first."
             )
 
-    def _scores(self, X):
-        """Scores of shape (n_samples, n_heads)."""
+    def _scores(self, X, *, refuses=True):
+        """Scores of shape (n_samples, n_heads); FloatingPointError if one is no number."""
         check_is_fitted(self)
         state, bound, scores = self._state, self._bound, None
 
@@ -369,7 +370,14 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
             )
             return verdict
 
-        check_rows(self, X, reset=False, dtype=state.dtype, inspect=inspect)
+        rows = check_rows(self, X, reset=False, dtype=state.dtype, inspect=inspect)[0]
+        beyond = np.flatnonzero(~np.isfinite(scores).all(axis=1))
+        if len(beyond):
+            coef, intercept = (field(bound, state, each, "weight") for each in state.tables)
+            chosen = take_rows(rows, beyond, coef.shape[1])
+            scores[beyond] = scores_by_parts(chosen, coef, intercept)
+            if refuses:
+                check_finite_scores(scores[beyond], beyond, rows)
         return scores
 
     # --- other threads, interrupts, files -------------------------------------------------

@@ -12,6 +12,8 @@ from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from .._sklearn import StrOptions, _fit_context
 from .._types import Loss, MatrixLike, Rule
 from ..formulas.losses import CLASSIFICATION, LogLoss, Multinomial
+from ..input.checks import check_weights
+from ..input.labels import refuse_missing
 from ..input.targets import Classes, Columns
 from .base import BaseAdagrad
 from .calls import accounted
@@ -34,6 +36,15 @@ def _has_probabilities(self):
         f"Probabilities are not available with loss={self.loss!r}, only with "
         f"{' and '.join(map(repr, named))} or a loss object that has probability(score)."
     )
+
+
+def _sorted(classes):
+    """The labels that will ever occur, sorted."""
+    try:
+        refuse_missing(np.asarray(classes), "classes")
+        return unique_labels(classes)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"classes={classes!r} must be a vector of labels: {error}") from error
 
 
 class AdagradClassifier(ClassifierMixin, BaseAdagrad):
@@ -372,7 +383,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         if y.ndim == 2:
             return self._begin_labels(y.shape[1], self.__sklearn_is_fitted__(), classes)
         if self.__sklearn_is_fitted__():
-            if classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
+            if classes is not None and not np.array_equal(self.classes_, _sorted(classes)):
                 raise ValueError(
                     f"classes={classes!r} differs from those of the first call, "
                     f"{self.classes_!r}. They cannot change: leave the argument out, or train a "
@@ -385,7 +396,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
                 "classes must be passed on the first call to partial_fit: all labels that will "
                 "ever occur."
             )
-        classes = unique_labels(classes)
+        classes = _sorted(classes)
         check_classes(classes)
         return {
             "classes_": classes,
@@ -555,6 +566,29 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
+
+    def score(
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | float | None = None
+    ) -> float:
+        """Mean accuracy of the predictions; for several labels, of whole rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            What is right.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            The weight of each row. None is a weight of 1.
+
+        Returns
+        -------
+        score : float
+            At most 1.
+        """
+        if sample_weight is not None:
+            sample_weight = check_weights(sample_weight, np.shape(X)[0])
+        return super().score(X, y, sample_weight)
 
     @property
     def coef_(self) -> NDArray:

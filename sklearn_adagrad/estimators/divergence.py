@@ -1,5 +1,7 @@
 """What to say when a score or a gradient left the range of numbers."""
 
+from itertools import pairwise
+
 import numpy as np
 
 # Beyond this, a number in the data is more likely to blame than lr.
@@ -38,3 +40,25 @@ def divergence(problem, row, lr, loss):
         f"{said} Its largest value is {values.max(initial=0.0):.2g} and its target {target:.2g}: "
         "scale the features and y."
     )
+
+
+def scores_by_parts(rows, coef, intercept):
+    """The scores of rows whose products or sums are beyond the range of their dtype."""
+    scores = np.empty((len(rows.indptr) - 1, len(coef)))
+    with np.errstate(over="ignore", under="ignore"):
+        for i, (start, stop) in enumerate(pairwise(rows.indptr)):
+            values = rows.values[start:stop].astype(np.longdouble)
+            weights = coef[:, rows.indices[start:stop]].astype(np.longdouble)
+            scores[i] = weights @ values + intercept[:, 0]
+    return scores
+
+
+def check_finite_scores(scores, numbers, rows):
+    """Refuse scores that are beyond the range of float64."""
+    for i, n in enumerate(numbers):
+        if not np.isfinite(scores[i]).all():
+            size = np.abs(rows.values[rows.indptr[n] : rows.indptr[n + 1]]).max(initial=0.0)
+            raise FloatingPointError(
+                f"The score of row {n} is beyond the range of float64: its largest value is "
+                f"{size:.2g}. Scale the features as those that were learnt."
+            )

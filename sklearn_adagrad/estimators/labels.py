@@ -4,6 +4,11 @@ from numbers import Real
 
 import numpy as np
 
+from ..input.labels import shown
+
+# Beyond, not every integer is a float64.
+_EXACT = 2**53
+
 
 def check_classes(classes):
     """Refuse fewer than two classes."""
@@ -16,23 +21,33 @@ def check_classes(classes):
 
 def encode(y, classes, name="y"):
     """The position of each label among the sorted ``classes``."""
+    labels = _comparable(y, classes)
     if len(classes) == 2:  # two comparisons are faster than a search
-        positive = np.asarray(y == classes[1])
-        known = positive | np.asarray(y == classes[0])
+        positive = np.asarray(labels == classes[1])
+        known = positive | np.asarray(labels == classes[0])
         codes = positive.view(np.int8)
     else:
         try:
-            codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+            codes = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
         except TypeError:  # labels that do not compare
-            codes = np.array([np.argmax(classes == label) for label in y])
-        known = np.asarray(classes[codes] == y)
+            codes = np.array([np.argmax(classes == label) for label in labels])
+        known = np.asarray(classes[codes] == labels)
     if not known.all():
         row = int(np.argmin(known))
         raise ValueError(
-            f"{name}[{row}] = {y[row]!r} is not one of the classes {classes!r}. Classes cannot "
-            "join a trained model: name all of them in the first call to partial_fit, or fit anew."
+            f"{name}[{row}] = {shown(y[row])} is not one of the classes {classes!r}. Classes "
+            "cannot join a trained model: name all of them in the first call to partial_fit, or "
+            "fit anew."
         )
     return codes
+
+
+def _comparable(y, classes):
+    """``y`` in a form that compares exactly: NumPy compares mixed kinds as floats."""
+    mixed = y.dtype.kind in "iuf" and classes.dtype.kind in "iu" and y.dtype != classes.dtype
+    if mixed and max(map(abs, classes[[0, -1]].tolist())) > _EXACT:
+        return np.array([int(each) if each == int(each) else each for each in y.tolist()], object)
+    return y
 
 
 def encode_labels(y, n_labels, name="y"):
@@ -46,7 +61,7 @@ def encode_labels(y, n_labels, name="y"):
     if not known.all():
         row, column = (int(n) for n in np.argwhere(~known)[0])
         raise ValueError(
-            f"{name}[{row}, {column}] = {y[row, column]!r}: columns of labels must be 0 or 1. "
+            f"{name}[{row}, {column}] = {shown(y[row, column])}: columns of labels must be 0 or 1. "
             "Several classes in each of several columns are not supported: use "
             "sklearn.multioutput.MultiOutputClassifier."
         )

@@ -10,7 +10,7 @@ from sklearn.model_selection import ShuffleSplit
 from .._sklearn import _fit_context
 from .._types import Loss, MatrixLike, Rule
 from ..formulas.losses import REGRESSION
-from ..input.checks import check_numbers
+from ..input.checks import check_numbers, check_weights
 from ..input.targets import Columns
 from .base import BaseAdagrad
 from .calls import accounted
@@ -343,6 +343,29 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         loss, scores = model._loss(), model._scores(X)
         scores = scores[:, 0] if model._n_targets is None else scores
         return loss.prediction(scores) if hasattr(loss, "prediction") else scores
+
+    def score(
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | float | None = None
+    ) -> float:
+        """R2, the coefficient of determination; for several targets, the mean of theirs.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            What is right.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            The weight of each row. None is a weight of 1.
+
+        Returns
+        -------
+        score : float
+            At most 1.
+        """
+        if sample_weight is not None:
+            sample_weight = check_weights(sample_weight, np.shape(X)[0])
+        return super().score(X, y, sample_weight)
 
     @property
     def coef_(self) -> NDArray:

@@ -81,7 +81,10 @@ def train(
 def _epoch(learn, problem, order, state):
     """Learn once, and return the mean loss of this epoch."""
     state.losses[1] = state.totals["epoch_weight"] = 0.0
+    known, progressive = state.t > 0, (state.losses[0].copy(), state.totals["weight"].copy())
     learn(problem, order, state)
+    if known:  # the progressive loss is that of rows which are new
+        state.losses[0], state.totals["weight"] = progressive
     return float(state.losses[1].sum() / state.totals["epoch_weight"][0])
 
 

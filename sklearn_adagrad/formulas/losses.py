@@ -20,6 +20,7 @@ import numpy as np
 from ..arithmetic.elementary import exp, log1p
 from ..arithmetic.jit import generic
 from ..arithmetic.lanes import where
+from ..arithmetic.tuples import told_apart
 
 
 @generic
@@ -324,3 +325,5 @@ REGRESSION = {
     "gamma": Gamma,
     "tweedie": Tweedie,
 }
+
+told_apart(Multinomial, *CLASSIFICATION.values(), *REGRESSION.values())

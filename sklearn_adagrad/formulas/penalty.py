@@ -24,7 +24,7 @@ from ..arithmetic.jit import generic, inlined
 from ..arithmetic.lanes import clip, finite, where
 from ..arithmetic.rounding import subtract
 from ..arithmetic.times import elapsed, moment, stamp
-from ..arithmetic.tuples import replaced
+from ..arithmetic.tuples import replaced, told_apart
 from .rules import moved, rate, renewed
 
 # From here on, five terms of Stirling's series are exact to rounding.
@@ -101,6 +101,9 @@ class DecayingPenalised(NamedTuple):
         else:
             lost = total + u * _digammas(start, stop, rows)
         return where(lost > 0.0, lost, 0.0 * lost)  # no rows: rounding may be below
+
+
+told_apart(Penalised, DecayingPenalised)
 
 
 @generic

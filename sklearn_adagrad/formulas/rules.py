@@ -43,7 +43,7 @@ import numpy as np
 from ..arithmetic.jit import constant, generic, inlined
 from ..arithmetic.lanes import clip, root_and, sqrt, where
 from ..arithmetic.rounding import add, subtract
-from ..arithmetic.tuples import replaced
+from ..arithmetic.tuples import replaced, told_apart
 
 
 class Settings(NamedTuple):
@@ -210,6 +210,7 @@ class DualAveraging(NamedTuple):
     penalty = "own"
     moves_in_steps = False
     rests = "plainly"  # lr and the penalties of all rows are in the formula of the weight
+    remembers_settings = True  # others would give other weights for the same sums
 
     def start(self, settings):
         return {"gradient_sum": 0.0, "accumulator": settings.initial_accumulator_value}
@@ -225,6 +226,14 @@ class DualAveraging(NamedTuple):
         z, size = record.gradient_sum, sqrt(record.accumulator) + row.eps
         z = z - clip(z, row.t * row.l1)
         return 0.0 - row.lr * z / (size + row.lr * row.t * row.l2)
+
+    # Let the sum be what gives these weights with the new settings.
+    def carried(self, record, before, weights, row):
+        size = sqrt(record.accumulator) + row.eps + row.lr * row.t * row.l2
+        excess, bound = 0.0 - weights * size / row.lr, row.t * row.l1
+        z = where(weights == 0.0, clip(record.gradient_sum, bound), excess)
+        z = z + bound * (0.0 + (excess > 0.0) - (excess < 0.0))
+        return replaced(record, "gradient_sum", z)
 
 
 class FTRL(NamedTuple):
@@ -272,3 +281,4 @@ class FTRL(NamedTuple):
 
 
 RULES = {"adagrad": Adagrad, "dual_averaging": DualAveraging, "ftrl": FTRL}
+told_apart(*RULES.values())

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..arithmetic.tuples import told_apart
 from .rules import factor, require
 
 
@@ -64,3 +65,6 @@ class Warmup(NamedTuple):
 
     def factor(self, t):
         return min(1.0, t / self.rows)
+
+
+told_apart(Scheduled, InverseScaling, Warmup)

@@ -32,7 +32,7 @@ from ..arithmetic.elementary import expm1
 from ..arithmetic.lanes import clip
 from ..arithmetic.rounding import add, subtract
 from ..arithmetic.times import elapsed, stamp
-from ..arithmetic.tuples import replaced
+from ..arithmetic.tuples import replaced, told_apart
 from .rules import advanced, local, require, step, weight
 
 
@@ -307,3 +307,6 @@ class FeaturePenalty(NamedTuple):
         row = local(self.rule, record, row)
         row = replaced(row, "l1", row.l1 * record.alpha)
         return replaced(row, "l2", row.l2 * record.alpha)
+
+
+told_apart(Clipped, WeightDecay, Momentum, Averaged, Mean, Multiplied, FeaturePenalty)

@@ -47,7 +47,10 @@ def _refuse_lists(X, name):
             _refuse(f"row {row} of {name} has {len(columns)} columns for {len(values)} values")
         for n in columns:
             if not _is_index(n, X.shape[1]):
-                _refuse(f"row {row} of {name} has an entry in column {n!r} of {X.shape[1]}")
+                _refuse(
+                    f"row {row} of {name} has the column index {n!r}, but {name} has {X.shape[1]} "
+                    "columns"
+                )
 
 
 def _refuse_coordinates(X, name):

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
 from ..arithmetic.jit import read_only
 from .broken import name_of, refuse_broken, refuse_not_finite
+from .labels import refuse_missing
 from .rows import Rows, bits_of
 
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
@@ -108,6 +109,9 @@ def check_target(estimator, y, n_rows, name="y"):
             refuse_broken(y, name)
         y = y.toarray()
     if not (isinstance(y, np.ndarray) and y.ndim == 1):
+        kind = getattr(getattr(y, "dtype", None), "numpy_dtype", None)
+        if isinstance(kind, np.dtype) and not y.isna().any():  # or integers would become floats
+            y = y.to_numpy(dtype=kind)
         if not isinstance(y, np.ndarray):
             y = check_array(
                 y, dtype=None, ensure_2d=False, ensure_all_finite=False, ensure_min_samples=0,
@@ -131,6 +135,8 @@ def check_target(estimator, y, n_rows, name="y"):
         raise ValueError(f"{name} has no columns: it needs one for every output.")
     if y.dtype.kind == "f":
         _check_finite(name, y)
+    if is_classifier(estimator):
+        refuse_missing(y, name)
     return y
 
 
@@ -154,14 +160,17 @@ def check_weights(sample_weight, n_rows, name="sample_weight"):
         sample_weight = np.full(n_rows, sample_weight)
     if np.ma.isMaskedArray(sample_weight):
         raise ValueError(f"{name} is a masked array: use a weight of 0 to skip a row.")
-    weights = check_array(
-        sample_weight,
-        dtype=np.float64,
-        order="C",
-        ensure_2d=False,
-        ensure_all_finite=False,
-        input_name=name,
-    )
+    try:
+        weights = check_array(
+            sample_weight,
+            dtype=np.float64,
+            order="C",
+            ensure_2d=False,
+            ensure_all_finite=False,
+            input_name=name,
+        )
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be numbers, one per row: {error}") from error
     if weights.ndim != 1:
         raise ValueError(
             f"{name} must be a number or a vector of one weight per row, got shape {weights.shape}."
@@ -171,6 +180,19 @@ def check_weights(sample_weight, n_rows, name="sample_weight"):
     if (weights < 0).any():
         row = int(np.argmax(weights < 0))
         raise ValueError(f"{name}[{row}] = {weights[row]:g} is negative. Use 0 to skip a row.")
+    tiny = (weights > 0) & (weights < np.finfo(np.float64).tiny)
+    if tiny.any():
+        row = int(np.argmax(tiny))
+        raise ValueError(
+            f"{name}[{row}] = {weights[row]:g} is too small to be told from 0: scale the weights "
+            "to a mean of 1."
+        )
+    with np.errstate(over="ignore"):
+        if not np.isfinite(weights.sum()):
+            raise ValueError(
+                f"The sum of {name} is too large, {name}[{int(weights.argmax())}] = "
+                f"{weights.max():g}: scale the weights to a mean of 1."
+            )
     return weights
 
 

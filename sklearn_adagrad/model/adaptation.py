@@ -42,9 +42,10 @@ def adapted(record, before, after, t, is_intercept=False):
     record = record_of(tuple(fields))(**fields)
     row = _context(after, record, t, is_intercept)
     record = renewed(after.rule, record, row)
-    for each in chain(after.rule):
-        if hasattr(each, "carried"):
-            record = each.carried(record, _same_kind(each, before.rule), weights, row)
+    with np.errstate(all="ignore"):
+        for each in reversed(list(chain(after.rule))):
+            if hasattr(each, "carried"):
+                record = each.carried(record, _same_kind(each, before.rule), weights, row)
     return record
 
 

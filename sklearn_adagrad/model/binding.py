@@ -8,7 +8,7 @@ import numpy as np
 from ..formulas.penalty import DecayingPenalised, Penalised
 from ..formulas.rules import RULES, Settings, is_lazy
 from ..formulas.wrappers import FeaturePenalty
-from .combinations import chain, check_together
+from .combinations import chain, check_decay, check_divisor, check_together
 from .limits import check_fits, largest, least_eps
 
 # What a rule that holds no other one must have.
@@ -128,6 +128,9 @@ def bind(
     penalised = bool(np.any(np.asarray(alpha) > 0))
     multiple = max(getattr(each, "lr_multiple", 1.0) for each in links)
     check_together(rule, penalised, lr, lr_decay)
+    check_decay(links, lr)
+    if getattr(links[-1], "needs_constant_lr", False):
+        check_divisor(links, lr, dtype)
     check_fits("lr times Multiplied.lr", lr * multiple, dtype)
     if penalised and getattr(links[-1], "penalty", None) == "proximal":
         rule = (DecayingPenalised if lr_decay > 0 else Penalised)(rule)
@@ -136,7 +139,9 @@ def bind(
         rule = _with_feature_penalty(rule, alpha)
     l1, l2 = l1_ratio * (alpha if single else 1.0), (1.0 - l1_ratio) * (alpha if single else 1.0)
     least = least_eps(dtype, lr * multiple) ** (2 if getattr(links[-1], "eps_inside", False) else 1)
-    least = least if floor_eps else 0.0
+    if not floor_eps:  # all that keeps lr / eps, of a weight without gradients, a number
+        info = np.finfo(dtype)
+        least = max(float(info.tiny), 2.0 * lr * multiple / float(info.max))
     l1, l2 = (l1, l2 if l2 > _NOTHING * l1 else 0.0) if penalised else (0.0, 0.0)
     settings = Settings(
         lr,

@@ -108,5 +108,33 @@ def _check_constant_lr(wrappers, base, lr, changing):
             raise ValueError(f"{_name(each)}.lr must be more than 0 with {_name(base)}.")
 
 
+def check_decay(links, lr):
+    """Refuse a decoupled decay that takes more than twice a weight: it would grow without end."""
+    product = lr
+    for each in links:
+        if type(each).__name__ == "Multiplied":
+            product = product * np.asarray(each.lr) * np.asarray(each.weight_decay)
+    for each in links:
+        share = float(np.max(product)) * each.weight_decay if getattr(each, "decoupled", 0) else 0.0
+        if share > 2.0:
+            raise ValueError(
+                f"WeightDecay.weight_decay={each.weight_decay:g} is too strong: decoupled, and "
+                f"times lr, it takes {share:g} times a weight from it in each row: weights grow "
+                "without end. It must be at most 2."
+            )
+
+
+def check_divisor(links, lr, dtype):
+    """Refuse an lr that cannot be divided by."""
+    least = float(np.finfo(dtype).max) ** -0.5
+    for each in links:
+        lr = lr * float(np.min(each.lr)) if "lr" in getattr(each, "per_feature", ()) else lr
+    if lr < least:
+        raise ValueError(
+            f"lr={lr:g} is out of range: {_name(links[-1])} divides by it, and with "
+            f"{np.dtype(dtype)} data it must be at least {least:.0e}."
+        )
+
+
 def _name(rule):
     return type(rule).__name__

@@ -186,7 +186,9 @@ def _field(bound, state, table, name):
     else:
         values = cells[name]
     values = values.reshape(len(cells), -1)[:, : state.n_heads]
-    return np.array(values.T, state.dtype, order="C")
+    values = np.array(values.T, state.dtype, order="C")
+    values.flags.writeable = False  # a copy: what is written into it would have no effect
+    return values
 
 
 def _record(cells):

@@ -61,16 +61,23 @@ def checked_parameter(array, n):
     if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
         kind = getattr(array, "dtype", type(array).__name__)
         raise TypeError(f"params[{n}] is {kind}: it must be an ndarray of float32 or float64.")
+    _refuse_other_arrays(array, f"params[{n}]")
     flags = array.flags
     if not (flags.c_contiguous and flags.writeable and flags.aligned and array.dtype.isnative):
         raise ValueError(f"params[{n}] must be C-contiguous, aligned, native and writeable.")
     return array
 
 
+def _refuse_other_arrays(array, name):
+    if isinstance(array, np.matrix | np.ma.MaskedArray):
+        raise TypeError(f"{name} is a {type(array).__name__}: pass a plain array.")
+
+
 def prepared(grad, array, n, scratch):
     """The gradient of ``array`` as the kernels take it: flat and of its dtype, or ``_Rows``."""
     if isinstance(grad, SparseRows):
         return _prepared_rows(grad, array, n, scratch)
+    _refuse_other_arrays(grad, f"grads[{n}]")
     grad = np.asarray(grad)
     if grad.shape != array.shape:
         raise ValueError(f"grads[{n}] has shape {grad.shape}, params[{n}] {array.shape}.")
@@ -78,6 +85,8 @@ def prepared(grad, array, n, scratch):
 
 
 def _prepared_rows(grad, array, n, scratch):
+    for each, what in ((grad.indices, "indices"), (grad.values, "values")):
+        _refuse_other_arrays(each, f"grads[{n}].{what}")
     indices, values = np.asarray(grad.indices), np.asarray(grad.values)
     indices = indices if indices.size else indices.astype(np.int64)
     if not array.ndim:

@@ -13,6 +13,7 @@ from ._gradients import SparseRows, checked_parameter, prepared
 from ._parameter import Parameter, ready, step
 
 _NUMBERS = ("lr", "eps", "lr_decay", "initial_accumulator_value", "l1_ratio")
+_MOST_STEPS = 2**53
 _OF_RULES = operator.itemgetter("rule", "alpha", "floor_eps", *_NUMBERS)
 
 
@@ -241,10 +242,10 @@ class Optimizer:
         dtype = np.dtype(state.get("dtype", "float64"))
         bound = self._bind(group, dtype)
         names = [name for name in bound.start if name != "weight"]
-        if set(state) != {"t", "dtype", *names} or int(state["t"]) < 0:
+        if set(state) != {"t", "dtype", *names} or not 0 <= int(state["t"]) <= _MOST_STEPS:
             raise ValueError(
-                f"The state of an array must have 'dtype', 't' of at least 0 and {names}; this has "
-                f"{sorted(state)}."
+                f"The state of an array must have 'dtype', 't' in [0, {_MOST_STEPS}] and {names}; "
+                f"this has {sorted(state)}, and t={state.get('t')}."
             )
         shape = np.shape(state[names[0]])
         parameter = Parameter(shape, dtype, bound)
@@ -253,6 +254,11 @@ class Optimizer:
             field = np.asarray(state[name], parameter.like.dtype[name])
             if field.shape != shape:
                 raise ValueError(f"{name} has shape {field.shape}, other fields {shape}.")
+            wrong = field > parameter.t if name in bound.times else ~np.isfinite(field)
+            wrong |= (field < 0) if name == "accumulator" else False
+            if wrong.any():
+                value = np.asarray(state[name])[wrong].flat[0]
+                raise ValueError(f"{name} has {value:g}, which no {parameter.t} steps lead to.")
             row.view(field.dtype)[:] = field.reshape(-1)
         return parameter
 
@@ -297,19 +303,38 @@ class Optimizer:
         values = _OF_RULES(group)
         key = id(group), dtype
         last = self._bound.get(key)
-        if last is None or not all(map(operator.is_, last[0], values)):
+        if last is None or not _is_still(last[0], values):
             numbers = {name: float(group[name]) for name in _NUMBERS}
             bound = bind(
                 group["rule"], dtype, **numbers,
                 alpha=group["alpha"], floor_eps=bool(group["floor_eps"]),
             )  # fmt: skip
-            last = self._bound[key] = (values, bound)
+            last = self._bound[key] = (_copied(values), bound)
         return last[1]
 
     def _known(self, params):
         """Every array with what is remembered of it, or None."""
         arrays = self._checked(_paired(params, None)[0])
         return zip(arrays, self._parameters or [None] * len(arrays), strict=True)
+
+
+def _copied(setting):
+    """A setting as it is now: arrays may be changed in place."""
+    if isinstance(setting, tuple):
+        fields = (_copied(each) for each in setting)
+        return type(setting)(*fields) if hasattr(setting, "_fields") else tuple(fields)
+    return setting.copy() if isinstance(setting, np.ndarray | list) else setting
+
+
+def _is_still(old, new):
+    """Whether a setting is what it was."""
+    if type(old) is not type(new):
+        return False
+    if isinstance(old, tuple):
+        return len(old) == len(new) and all(map(_is_still, old, new))
+    if isinstance(old, np.ndarray):
+        return old.dtype == new.dtype and np.array_equal(old, new)
+    return old is new or old == new
 
 
 def _scale(group):

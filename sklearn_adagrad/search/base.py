@@ -29,6 +29,7 @@ from ..estimators.calls import ACCOUNT, ALL, NOTHING, turn_of
 from ..estimators.parameters import SEARCHED
 from ..estimators.saving import packed, unpacked
 from ..input.broken import refuse_broken
+from ..input.checks import check_weights
 from .folds import Folds, Scoring
 from .team import Team
 
@@ -110,9 +111,7 @@ class BaseAdagradCV(BaseSearchCV, ABC):
                 refuse_broken(each, name)
         X, y = indexable(X, y)
         if sample_weight is not None:
-            if isinstance(sample_weight, Real):
-                sample_weight = np.full(np.shape(y)[0], sample_weight)
-            params["sample_weight"] = sample_weight
+            params["sample_weight"] = check_weights(sample_weight, np.shape(X)[0])
         params = _check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
         unknown = set(routed.estimator.fit) - {"sample_weight"}
@@ -233,7 +232,7 @@ class BaseAdagradCV(BaseSearchCV, ABC):
         """In a stream, results are those of the rows learnt so far, at any moment."""
         if name in _OF_STREAM and "_team" in vars(self):
             return self._results_so_far()[name]
-        raise AttributeError(f"This {type(self).__name__} has no attribute {name!r}.")
+        return object.__getattribute__(self, name)  # with the error of a property, if it is one
 
     def _results_so_far(self):
         candidates, losses = self._team.candidates, self._team.progressive_losses
@@ -290,16 +289,20 @@ class BaseAdagradCV(BaseSearchCV, ABC):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             What is right.
         **params : dict of str -> object
-            What scikit-learn's metadata routing takes.
+            ``sample_weight``, a number or one for each row, for scorers that take it, and what
+            scikit-learn's metadata routing takes.
 
         Returns
         -------
         score : float
             As of GridSearchCV; with several scores, that which ``refit`` names.
         """
-        if "_team" not in vars(self):
+        if get_config()["enable_metadata_routing"] and "_team" not in vars(self):
             return super().score(X, y, **params)
-        scorer = self.scorer_[self.refit] if self.multimetric_ else self.scorer_
+        check_is_fitted(self)
+        if params.get("sample_weight") is not None:
+            params["sample_weight"] = check_weights(params["sample_weight"], np.shape(X)[0])
+        scorer = self.scorer_[self.refit] if isinstance(self.scorer_, dict) else self.scorer_
         score = scorer(self._predictor(), X, y, **params)
         return score[self.refit] if isinstance(score, dict) else score
 

@@ -48,7 +48,7 @@ class AdagradClassifierCV(BaseAdagradCV):
         Shares of the absolute values in the penalty to try.
     fit_intercept : bool, default=True
         Whether to learn an intercept.
-    max_iter : int, default=5
+    max_iter : int, default=20
         The number of epochs that ``fit`` makes, in each fold and for the best candidate.
     shuffle : bool, default=True
         Whether ``fit`` learns the rows in a new random order in each epoch, the same for all
@@ -136,11 +136,11 @@ class AdagradClassifierCV(BaseAdagradCV):
     >>> from sklearn_adagrad import AdagradClassifierCV
     >>> X = random_array((1000, 50), density=0.1, rng=0, format="csr")
     >>> y = X @ np.linspace(-1, 1, 50) > 0
-    >>> search = AdagradClassifierCV(lr=[0.01, 0.1, 1, 10], random_state=0).fit(X, y)
+    >>> search = AdagradClassifierCV(lr=[0.1, 1.0, 10.0], random_state=0).fit(X, y)
     >>> search.best_params_
-    {'lr': 1.0}
+    {'lr': 10.0}
     >>> search.best_estimator_
-    AdagradClassifier(lr=1.0, max_iter=5, random_state=0, tol=None)
+    AdagradClassifier(lr=10.0, max_iter=20, random_state=0, tol=None)
     """
 
     _plain = AdagradClassifier
@@ -172,7 +172,7 @@ class AdagradClassifierCV(BaseAdagradCV):
         alpha: float | ArrayLike = 0.0,
         l1_ratio: float | ArrayLike = 0.0,
         fit_intercept: bool = True,
-        max_iter: int = 5,
+        max_iter: int = 20,
         shuffle: bool = True,
         random_state: Any = None,
         multi_class: str = "ovr",

@@ -43,7 +43,7 @@ class AdagradRegressorCV(BaseAdagradCV):
         Shares of the absolute values in the penalty to try.
     fit_intercept : bool, default=True
         Whether to learn an intercept.
-    max_iter : int, default=5
+    max_iter : int, default=20
         The number of epochs that ``fit`` makes, in each fold and for the best candidate.
     shuffle : bool, default=True
         Whether ``fit`` learns the rows in a new random order in each epoch, the same for all
@@ -161,7 +161,7 @@ class AdagradRegressorCV(BaseAdagradCV):
         alpha: float | ArrayLike = 0.0,
         l1_ratio: float | ArrayLike = 0.0,
         fit_intercept: bool = True,
-        max_iter: int = 5,
+        max_iter: int = 20,
         shuffle: bool = True,
         random_state: Any = None,
         scoring: Any = None,

@@ -103,11 +103,16 @@ class Team:
         order, random = np.arange(len(train)), None
         if estimator.shuffle:  # as clones of the estimator do
             random = check_random_state(deepcopy(estimator.random_state))
-        for _ in range(max_iter):
+        for epoch in range(max_iter):
+            progressive, weight = state.losses[0].copy(), state.totals["weight"].copy()
             order = order if random is None else random.permutation(order)
             row = estimator._learn(problem, train[order], loss, bound, state)
             if row is not None:
                 raise estimator._divergence(problem, row, loss, bound, state)
+            if epoch:  # the progressive loss is that of the first, infinite after a divergence
+                diverged = np.isinf(state.losses[0])
+                state.losses[0] = np.where(diverged, np.inf, progressive)
+                state.totals["weight"] = weight
         vars(estimator).update(fitted, _state=state, _bound=bound, n_iter_=max_iter)
 
     # --- the candidates -------------------------------------------------------------------
@@ -142,7 +147,7 @@ class Team:
 
     def scores(self, X):
         """Scores of all candidates, side by side."""
-        return self.estimator._scores(X)
+        return self.estimator._scores(X, refuses=False)  # some may have diverged
 
     def columns(self, n):
         """Where those of candidate ``n`` are."""
