@@ -20,6 +20,7 @@ NAMES = (
     "optimizer",
     "quality",
     "classes_quality",
+    "calibration",
     "published",
 )
 

@@ -5,12 +5,13 @@ about it. Wrappers can be stacked in any order, but ``Averaged`` must be the out
 ``InverseScaling`` and ``Warmup`` are schedules for ``Scheduled``. Combinations without an exact
 meaning are refused with a ``ValueError`` that says so.
 
-Rules of one's own (:ref:`own_rule`) are written with ``replaced``, ``sqrt``, ``where`` and
-``clip``, which work on numbers, vectors and arrays alike; wrappers call the methods of the rule
-within by ``step(self.rule, ...)`` and the like.
+Rules of one's own (:ref:`own_rule`) are written with ``replaced``, ``sqrt``, ``where``, ``clip``,
+``add`` and ``subtract``, which work on numbers, vectors and arrays alike; wrappers call the methods
+of the rule within by ``step(self.rule, ...)`` and the like.
 """
 
 from .arithmetic.lanes import clip, sqrt, where
+from .arithmetic.rounding import add, subtract
 from .arithmetic.tuples import replaced
 from .formulas.rules import (
     FTRL,
@@ -47,6 +48,7 @@ __all__ = [
     "Scheduled",
     "Warmup",
     "WeightDecay",
+    "add",
     "advanced",
     "clip",
     "factor",
@@ -58,6 +60,7 @@ __all__ = [
     "settled",
     "sqrt",
     "step",
+    "subtract",
     "weight",
     "where",
 ]

@@ -34,6 +34,7 @@ FACES = {
     "losses": {"formulas"},
     "rules": {"arithmetic", "formulas"},
     "plotting": {"AdagradClassifier", "AdagradRegressor", "losses"},  # a leaf: what is public
+    "saving": {"estimators", "losses", "rules", "search"},
     "_sklearn": set(),
     "_types": set(),
 }

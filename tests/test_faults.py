@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 from common import all_bits, bits, every_estimator, small_data, stream
 from scipy import sparse
 from sklearn.base import clone
@@ -22,6 +23,7 @@ from sklearn_adagrad import (
     rules,
 )
 from sklearn_adagrad.estimators import saving
+from sklearn_adagrad.saving import TRUSTED_TYPES
 
 X = np.random.default_rng(0).normal(size=(200, 5))
 Y = (X[:, 0] > 0).astype(int)
@@ -354,3 +356,24 @@ def test_pickles_name_only_what_is_public():
         same = [all_bits(each.partial_fit(X, Y)) for each in (model, again)]
         assert str(same[0].keys()) == str(same[1].keys())
         np.testing.assert_array_equal(again.coef_, model.coef_)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        AdagradClassifier(losses.Hinge(), alpha=1e-3),
+        AdagradRegressor("huber", rule=rules.Averaged(rules.Multiplied("adagrad", np.ones(5)))),
+        AdagradRegressor(rule=rules.Scheduled(rules.Clipped("adagrad", 1.0), rules.Warmup(5))),
+        AdagradClassifierCV(lr=[0.1, 1.0], alpha=[1e-3, 1e-4]),
+        AdagradRegressorCV(lr=[0.1, 1.0], rule=rules.FTRL()),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_skops_loads_what_it_saved(model):
+    is_classifier = isinstance(model, AdagradClassifier | AdagradClassifierCV)
+    model.partial_fit(X, Y, **({"classes": [0, 1]} if is_classifier else {}))
+    again = skops.io.loads(skops.io.dumps(model), trusted=TRUSTED_TYPES)
+    for each in (model, again):
+        each.partial_fit(X, Y)
+    np.testing.assert_array_equal(again.coef_, model.coef_)
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))

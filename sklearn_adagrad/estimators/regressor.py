@@ -85,7 +85,8 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         Whether ``fit`` judges epochs by the loss of rows that it does not learn, and keeps the
         weights of the best epoch. Those rows are ``X_val`` if given to ``fit``, else a random
         ``validation_fraction`` of ``X``.
-        Keeping the best weights takes a second copy of the state.
+        Keeping the best weights takes a second copy of the state. ``partial_fit`` makes one pass
+        and has nothing to stop: it does not read this.
     validation_fraction : float, default=0.1
         Share of the rows to hold out for early stopping. Not used if ``X_val`` is given.
     warm_start : bool, default=False
@@ -111,7 +112,8 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         Number of rows learnt so far, over all epochs and calls. A row of weight zero does not
         count.
     progressive_loss_ : float
-        Weighted mean loss of all rows so far, each taken just before the row was learnt. It
+        Weighted mean loss of all rows that were new, each just before it was learnt: those of
+        ``partial_fit``, and of the first epoch of ``fit``. It
         estimates the loss on new rows without setting any aside (progressive validation). With
         the rule ``Averaged`` it is that of the weights themselves, not of their mean.
     n_iter_ : int

@@ -1,0 +1,27 @@
+"""Which classes a saved model may be made of.
+
+:data:`TRUSTED_TYPES` is what to pass to ``skops.io.load`` as ``trusted``: the names of all
+estimators, searches, rules, wrappers, schedules and losses of this package, none of which does
+anything when it is loaded, and of scikit-learn's scorer that calls ``score``. Rules and losses of
+your own are not among them.
+"""
+
+from . import losses, rules
+from .estimators.classifier import AdagradClassifier
+from .estimators.regressor import AdagradRegressor
+from .search.classifier import AdagradClassifierCV
+from .search.regressor import AdagradRegressorCV
+
+__all__ = ["TRUSTED_TYPES"]
+
+_ESTIMATORS = (AdagradClassifier, AdagradRegressor, AdagradClassifierCV, AdagradRegressorCV)
+_PUBLIC = [getattr(module, name) for module in (losses, rules) for name in module.__all__]
+
+TRUSTED_TYPES: list[str] = [
+    "sklearn.metrics._scorer._PassthroughScorer",
+    *(
+        f"{each.__module__}.{each.__qualname__}"
+        for each in (*_ESTIMATORS, *_PUBLIC)
+        if isinstance(each, type)
+    ),
+]
