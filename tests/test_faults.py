@@ -135,6 +135,36 @@ def test_penalties_leave_exact_zeros_in_float32():
 
 
 @pytest.mark.parametrize(
+    "parameters",
+    [{"alpha": 1e-9}, {"alpha": 1e-9, "l1_ratio": 0.5, "lr_decay": 1e-9},
+     {"rule": rules.Momentum("adagrad", 0.9)}],
+    ids=["l2", "decaying", "momentum"],
+)  # fmt: skip
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_a_feature_that_is_absent_for_more_rows_than_32_bits_count(parameters, n_outputs):
+    rows, y = np.eye(4), np.repeat(np.arange(1.0, 5.0)[:, np.newaxis], n_outputs, axis=1)
+    y = y[:, 0] if n_outputs == 1 else y
+    found = []
+    for dtype in (np.float64, np.float32):
+        model = AdagradRegressor(**parameters).partial_fit(rows.astype(dtype), y)
+        for billions in range(1, 5):  # half of them each
+            model._state.totals["t"] = billions * 2**31 - 2
+            model.partial_fit(rows[:1].astype(dtype).repeat(4, axis=0), y[:1].repeat(4, axis=0))
+        found.append(model.coef_)
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-3)
+
+
+def test_norms_whose_squares_overflow():
+    """The gradient of a row of 1e200 with a weight of 1e-150 is shortened to 1, not to 0."""
+    model = AdagradRegressor(rule=rules.Clipped("adagrad", norm=1.0), fit_intercept=False)
+    model.partial_fit(np.full((1, 2), 1e200), [1.0], sample_weight=[1e-150])
+    np.testing.assert_allclose(model.accumulator_, 0.5)
+    weights = np.zeros(2)
+    optim.Optimizer(rule=rules.Clipped("adagrad", norm=1.0)).step(weights, np.full(2, 1e200))
+    assert weights.all()
+
+
+@pytest.mark.parametrize(
     ("parameters", "dtype", "message"),
     [
         ({"rule": rules.WeightDecay(rules.Adagrad(), 30.0, True)}, "d", r"decoupled.* 3 times"),

@@ -15,7 +15,7 @@ from ..formulas.rules import factor
 from ..input.checks import check_rows, check_target, check_weights, take_rows
 from ..input.rows import bits_of
 from ..model.limits import largest_gradient
-from ..model.state import adapted_state, copy_state, field, new_state, own_state
+from ..model.state import adapted_state, copy_state, field, new_state, own_state, settle
 from .calls import ACCOUNT, ALL, NOTHING, Pending, turn_of
 from .divergence import check_finite_scores, divergence, scores_by_parts
 from .monitor import Monitor
@@ -25,6 +25,7 @@ from .training import Problem, train
 
 _INPUT = ("n_features_in_", "feature_names_in_")
 _JUDGED = ("validation_loss_curve_", "best_n_iter_")
+_MOST_ROWS = 2**31  # a record in float32 knows of 2**32; all are brought up to date before
 _PART = 2**22  # entries times heads that are learnt between two moments for others
 
 
@@ -299,7 +300,10 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
         work = len(problem.rows.indices) * state.n_heads / max(1, len(problem.weights))
         size = 1 + int(_PART / (1 + work))
         for first in range(0, len(order), size):
-            row = state.guard.change(partial(learn, order[first : first + size]))
+            part = order[first : first + size]
+            if bound.times and (state.t ^ (state.t + len(part))) & _MOST_ROWS:
+                state.guard.change(partial(settle, bound, state))
+            row = state.guard.change(partial(learn, part))
             if row is not None:
                 return row
         return None

@@ -11,7 +11,7 @@ import numpy as np
 from ..arithmetic.lanes import padded
 from ..arithmetic.times import TIME_OF
 from ..arithmetic.tuples import record_of
-from .adaptation import adapted, must_adapt, read, spread
+from .adaptation import adapted, must_adapt, read, spread, up_to_date
 from .binding import unstacked
 from .guard import Guard
 
@@ -172,6 +172,16 @@ def own_state(state):
     arrays = (*state.tables.values(), state.totals, state.losses)
     writable = all(array.flags.writeable and array.flags.aligned for array in arrays)
     return state if writable else copy_state(state)
+
+
+def settle(bound, state):
+    """Bring all records up to date, those of a table in one moment."""
+    for name, table in list(state.tables.items()):
+        settled = _copied(table)
+        record, _ = up_to_date(bound, _record(table), state.t, name == "intercept")
+        for each, values in record._asdict().items():
+            settled[each] = values
+        state.tables[name] = settled
 
 
 def field(bound, state, table, name):

@@ -100,8 +100,16 @@ def max_abs_of(rows, i):
 def norm_of(rows, i, fit_intercept):
     """The Euclidean norm of row ``i``, and of the intercept's 1 if there is one."""
     start, stop = span(rows, i)
-    squares = 1.0 if fit_intercept else 0.0
+    one = 1.0 if fit_intercept else 0.0
+    squares = one
     for k in range(start, stop):
         value = np.float64(rows.values[k])
         squares += value * value
-    return sqrt(squares)
+    if squares < np.inf:
+        return sqrt(squares)
+    largest = np.float64(max_abs_of(rows, i))
+    squares = (one / largest) ** 2
+    for k in range(start, stop):
+        value = np.float64(rows.values[k]) / largest
+        squares += value * value
+    return largest * sqrt(squares)
