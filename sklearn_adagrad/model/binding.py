@@ -139,9 +139,9 @@ def bind(
         rule = _with_feature_penalty(rule, alpha)
     l1, l2 = l1_ratio * (alpha if single else 1.0), (1.0 - l1_ratio) * (alpha if single else 1.0)
     least = least_eps(dtype, lr * multiple) ** (2 if getattr(links[-1], "eps_inside", False) else 1)
-    if not floor_eps:  # all that keeps lr / eps, of a weight without gradients, a number
+    if not floor_eps:  # what keeps lr / eps a number
         info = np.finfo(dtype)
-        least = max(float(info.tiny), 2.0 * lr * multiple / float(info.max))
+        least = 2.0 * lr * multiple / float(info.max) if eps > 0.0 else 0.0
     l1, l2 = (l1, l2 if l2 > _NOTHING * l1 else 0.0) if penalised else (0.0, 0.0)
     settings = Settings(
         lr,

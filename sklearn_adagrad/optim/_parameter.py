@@ -103,8 +103,10 @@ def step(parameter, weights, grad, bound, scale):
     norm = bound.max_norm
     if norm < np.inf:
         values = grad if dense else grad.taken(parameter.width)
-        top = float(np.abs(values).max(initial=0.0)) or 1.0
-        length = abs(scale) * top * float(np.linalg.norm(values.astype(np.float64) / top))
+        top = float(np.abs(values).max(initial=0.0))
+        top = top if 0.0 < top < np.inf else 1.0  # squares of large numbers would overflow
+        with np.errstate(over="ignore"):
+            length = abs(scale) * top * float(np.linalg.norm(values.astype(np.float64) / top))
         scale *= norm / length if length > norm else 1.0
     parameter.t += 1
     table, rest = parameter.table(weights), (float(scale), rule, bound.settings, parameter.t)
