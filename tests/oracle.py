@@ -193,11 +193,13 @@ def divided(a, b):
 
 
 def changed(learnt, n_features, rule, **parameters):
-    """``learnt`` once its parameters have become these: weights stay, or are derived anew."""
+    """``learnt`` once its parameters have become these: weights stay."""
     m, links = deepcopy(learnt), chain(rule)
     p = per_feature(links, n_features, **parameters)
     if isinstance(links[-1], rules.DualAveraging):
-        m.w = averaged_anew(links[-1], m, p | {"rate": rate(links, p, m.t)})
+        eta, bound = rate(links, p, m.t), m.t * p["l1"]
+        z = -divided(m.w * (size(links[-1], m, p) + eta * m.t * p["l2"]), eta)
+        m.z = np.where(m.w == 0.0, np.clip(m.z, -bound, bound), z - np.sign(m.w) * bound)
     if isinstance(links[-1], rules.FTRL):
         z = -m.w * (size(links[-1], m, p) / p["lr"] + p["l2"]) - np.sign(m.w) * p["l1"]
         m.z = np.where(m.w == 0.0, np.clip(m.z, -p["l1"], p["l1"]), z)

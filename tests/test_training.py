@@ -316,7 +316,7 @@ def test_class_weight_is_a_sample_weight(n_classes, class_weight, given):
     if class_weight != "balanced":
         model.partial_fit(X, y, sample_weight=weights)
         other.partial_fit(X, y, sample_weight=weights * factors)
-        assert bits(model)[0][0] == bits(other)[0]
+        assert bits(model)[0][0] == bits(other)[0][0]
 
 
 def test_balanced_where_the_weights_leave_a_class_out():
