@@ -11,6 +11,7 @@ _HEADINGS = {
     "rows_per_second": "rows/s",
     "nonzeros_per_second": "M non-zeros/s",
     "ratio": "ratio to ours",
+    "predicted": "predicted : true",
     "growth": "2^24 : 2^10 features",
     "allocated": "MB allocated",
     "resident": "MB resident",
@@ -19,6 +20,7 @@ _HEADINGS = {
     "data_bytes_per_row": "a row itself",
     "input_copied": "input copied",
     "setting": "setting",
+    "rule": "rule",
     "cv_accuracy": "accuracy, CV",
     "accuracy": "accuracy, test",
     "log_loss": "log loss",
@@ -26,7 +28,7 @@ _HEADINGS = {
     "measured": "measured",
     "published": "published",
 }
-_TEXT = ("case", "data", "dtype", "contestant", "setting")
+_TEXT = ("case", "data", "rule", "dtype", "contestant", "setting")
 
 
 def render(records, columns, with_targets=True):
