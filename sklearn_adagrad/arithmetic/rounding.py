@@ -72,11 +72,9 @@ def subtract(x, change, noise):
 
 
 def _emit_noise(builder, bits):
-    """Floats in (-0.5, 0.5) * 2**-23 from random bits."""
-
-    kind = bits.type
+    """Floats in (-0.5, 0.5) * 2**-23 from vectors of random bits."""
+    kind, like = bits.type, ir.VectorType(_F32, bits.type.count)
     small = builder.or_(builder.lshr(bits, _same(9, kind)), _same(_SMALL + 1, kind))
-    like = ir.VectorType(_F32, kind.count) if isinstance(kind, ir.VectorType) else _F32
     return builder.fsub(builder.bitcast(small, like), _same(1.5 * 2**-23, like))
 
 

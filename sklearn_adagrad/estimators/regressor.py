@@ -113,9 +113,9 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         count.
     progressive_loss_ : float
         Weighted mean loss of all rows that were new, each just before it was learnt: those of
-        ``partial_fit``, and of the first epoch of ``fit``. It
-        estimates the loss on new rows without setting any aside (progressive validation). With
-        the rule ``Averaged`` it is that of the weights themselves, not of their mean.
+        ``partial_fit``, and of the first epoch of ``fit``. It estimates the loss on new rows
+        without setting any aside (progressive validation). With the rule ``Averaged`` it is that
+        of the weights themselves, not of their mean.
     n_iter_ : int
         Number of epochs of the last ``fit``.
     loss_curve_ : list of float
