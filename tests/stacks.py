@@ -51,7 +51,7 @@ STACKS = {
     ),
     "multiplied, decayed, clipped": (
         lambda of: Multiplied(clipped(of, decayed(of, "adagrad")), MULTIPLES, POSITIVE),
-        "only number array decay",
+        "only number array",
     ),
     "all with a mean": (
         lambda of: Averaged(
@@ -96,6 +96,15 @@ CASES = [
     (name, alpha, decays)
     for name, (_, allowed) in STACKS.items()
     for alpha, decays in settings_of(allowed)
+]
+FEW = [  # for several heads: every kernel takes seconds to compile
+    ("adagrad", "number", True),
+    ("dual averaging", "none", False),
+    ("averaged", "none", True),
+    ("averaged ftrl", "array", False),
+    ("scheduled", "none", False),
+    ("multiplied, decayed, clipped", "number", False),
+    ("all with momentum", "none", False),
 ]
 LAZY = [  # whose weights move while their features are absent
     case for case in CASES if case[1] != "none" or "momentum" in case[0] or "dual" in case[0]

@@ -83,7 +83,7 @@ def test_rule_by_hand():
     np.testing.assert_allclose(model.coef_, by_hand(X, y, 0.05, 0.8), rtol=1e-10)
 
 
-@pytest.mark.parametrize("rule", [RMSProp(), Shrinking(), Signed("adagrad"), Signed(RMSProp())])
+@pytest.mark.parametrize("rule", [RMSProp(), Shrinking(), Signed(RMSProp())])
 def test_all_that_rules_can(rule):
     X, y = problem()
     model = AdagradRegressor(rule=rule, lr=0.05)
@@ -96,8 +96,9 @@ def test_all_that_rules_can(rule):
     many = AdagradClassifier(rule=rule, lr=0.05).partial_fit(X, labels, classes=range(3))
     one = AdagradClassifier(rule=rule, lr=0.05).partial_fit(X, labels == 1, classes=[False, True])
     np.testing.assert_allclose(many.coef_[1], one.coef_[0], rtol=1e-10)
-    search = AdagradClassifierCV(rule=rule, lr=[0.01, 0.1], cv=2, max_iter=1).fit(X, labels)
-    assert set(search.best_params_) == {"lr"}
+    if isinstance(rule, Signed):
+        search = AdagradClassifierCV(rule=rule, lr=[0.01, 0.1], cv=2, max_iter=1).fit(X, labels)
+        assert set(search.best_params_) == {"lr"}
     w = np.zeros(3)
     optim.Optimizer(rule, lr=0.5).step(w, np.array([1.0, 0.0, -2.0]))
     assert w[0] < 0 == w[1] < w[2]
@@ -173,6 +174,9 @@ def test_random_starts():
     assert bits(first) == bits(again) != bits(other)
     assert 0.02 < first.coef_.std() < 0.3
     assert first.intercept_ == 0.0
+    assert bits(pickle.loads(pickle.dumps(first))) == bits(first)
+    with pytest.raises(ValueError, match="Adagrad begins with weights that are not zero"):
+        first.sparsify()
     many = AdagradClassifier(rule=Scattered(), random_state=0)
     many.partial_fit(X, np.arange(60) % 3, classes=range(3))
     assert len(np.unique(many.coef_[:, 0])) == 3

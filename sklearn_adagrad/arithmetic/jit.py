@@ -70,15 +70,21 @@ def inlined(function=None, *, literal=False):
     return function
 
 
-def by_type(function):
-    """Let compiled code call, instead of ``function``, what is decorated returns for its types."""
+def by_type(function, *, literal=False):
+    """Let compiled code call, instead of ``function``, what is decorated returns for its types.
+
+    None is for types that it does not take; ``literal`` as in ``emits``.
+    """
 
     def register(choose):
         choose = functools.cache(choose)
 
-        @emits(function)
+        @emits(function, literal=literal)
         def define(*kinds):
-            part = compiled_part(choose(*kinds), kinds)
+            chosen = choose(*kinds)
+            if chosen is None:
+                return None
+            part = compiled_part(chosen, kinds)
             return part.signature.return_type, functools.partial(call_part, part)
 
         return choose

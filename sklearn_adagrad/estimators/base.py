@@ -1,4 +1,4 @@
-"""What both estimators share: from input to a trained state, and from there to attributes."""
+"""What both estimators share: from input to a trained state."""
 
 import warnings
 from abc import ABC, abstractmethod
@@ -8,39 +8,30 @@ import numpy as np
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
-from ..engines import ENGINES
 from ..formulas.rules import factor
 from ..input.checks import check_rows, check_target, check_weights, take_rows
 from ..input.rows import bits_of
 from ..model.limits import largest_gradient
-from ..model.state import adapted_state, copy_state, field, new_state, own_state, settle
+from ..model.state import adapted_state, copy_state, new_state, own_state, settle
 from .calls import ACCOUNT, ALL, NOTHING, Pending, turn_of
-from .divergence import check_finite_scores, divergence, scores_by_parts
+from .divergence import divergence
+from .fitted import INPUT, Fitted
 from .monitor import Monitor
-from .parameters import Parameters
-from .saving import packed, unpacked
 from .training import Problem, train
 
-_INPUT = ("n_features_in_", "feature_names_in_")
 _JUDGED = ("validation_loss_curve_", "best_n_iter_")
 _MOST_ROWS = 2**31  # a record in float32 knows of 2**32; all are brought up to date before
 _PART = 2**22  # entries times heads that are learnt between two moments for others
 
 
-class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
-    """Training and fitted attributes of both estimators."""
+class BaseAdagrad(CallbackSupportMixin, Fitted, ABC):
+    """Training of both estimators."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-    @property
-    def _engine(self):
-        """Where the loops run."""
-        return ENGINES["cpu"]
 
     # --- what a kind of target decides ----------------------------------------------------
 
@@ -88,7 +79,7 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
                 self, X, y, sample_weight, X_val, y_val, sample_weight_val
             )
             ACCOUNT.tell = lambda: ALL if vars(self).get("_state") is outcome.state else NOTHING
-            self._commit(fitted, gone={*_JUDGED, *_INPUT} - {*fitted})
+            self._commit(fitted, gone={*_JUDGED, *INPUT, "_is_sparse"} - {*fitted})
         if not outcome.converged:
             warnings.warn(
                 f"Training stopped at max_iter={self.max_iter} epochs, before the loss stopped "
@@ -102,18 +93,12 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
     def _trained(self, original, X, y, sample_weight, X_val, y_val, sample_weight_val):
         """The outcome of training, and the attributes of a fitted estimator."""
         warm = self.warm_start and self.__sklearn_is_fitted__()
-        rows, n_features, max_abs = check_rows(
-            self,
-            X,
-            reset=not warm,
-            dtype=self._dtype if warm else None,
-            inspect=self._engine.inspect,
+        rows, n_features, max_abs, y_seen, weights = self._checked(
+            X, y, sample_weight, self._dtype if warm else None
         )
         if warm:
             self._check_width(n_features)
-        n_rows, dtype = len(rows.indptr) - 1, rows.values.dtype
-        y_seen = check_target(self, y, n_rows)
-        weights = check_weights(sample_weight, n_rows)
+        dtype = rows.values.dtype
         fitted, weights, targets, loss = self._prepared(y_seen, weights, warm)
         problem = Problem(rows, targets, weights, max_abs)
         order, validation = self._set_aside(
@@ -138,6 +123,20 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
             fitted |= dict(zip(_JUDGED, judged, strict=True))
         return outcome, fitted
 
+    def _checked(self, X, y, sample_weight, dtype, suffix=""):
+        """Rows, their width and largest magnitude, targets, and weights.
+
+        Without a ``dtype`` they are a model's first. ``suffix`` is that of the arguments' names.
+        """
+        inspect, reset = self._engine.inspect, dtype is None
+        rows, n_features, max_abs = check_rows(
+            self, X, reset=reset, dtype=dtype, inspect=inspect, name=f"X{suffix}"
+        )
+        n_rows = len(rows.indptr) - 1
+        y = check_target(self, y, n_rows, f"y{suffix}")
+        weights = check_weights(sample_weight, n_rows, f"sample_weight{suffix}")
+        return rows, n_features, max_abs, y, weights
+
     def _prepared(self, y, weights, warm=False):
         """What ``fit`` makes of targets: fitted attributes, weights, targets and the loss."""
         self._require_weight(weights, "sample_weight")
@@ -149,12 +148,6 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
     def _new_state(self, bound, n_features, dtype, n_outputs):
         random = check_random_state(self.random_state)
         return new_state(bound, n_features, dtype, n_outputs, random)
-
-    def _check_width(self, n_features):
-        """``n_features_in_`` runs ahead of the state while the estimator is being refitted."""
-        size = self._state.n_features
-        if n_features != size:
-            raise ValueError(f"X has {n_features} features, but the model has {size} weights.")
 
     def _check_outputs(self, targets):
         """The state cannot grow or lose outputs."""
@@ -185,13 +178,9 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
             raise ValueError(
                 "X_val and y_val are used for early stopping only: set early_stopping=True."
             )
-        dtype = problem.rows.values.dtype
-        rows, _, max_abs = check_rows(
-            self, X_val, reset=False, dtype=dtype, inspect=self._engine.inspect, name="X_val"
+        rows, _, max_abs, y_val, weights = self._checked(
+            X_val, y_val, sample_weight_val, problem.rows.values.dtype, "_val"
         )
-        n_rows = len(rows.indptr) - 1
-        y_val = check_target(self, y_val, n_rows, "y_val")
-        weights = check_weights(sample_weight_val, n_rows, "sample_weight_val")
         self._require_weight(weights, "sample_weight_val")
         weights = self._weigh(y_val, weights, fitted)
         self._require_weight(weights, "class_weight")
@@ -228,16 +217,10 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
             self._settle()
             model, before = self._at_once(), vars(self)
             first = not model.__sklearn_is_fitted__()
-            rows, n_features, max_abs = check_rows(
-                model,
-                X,
-                reset=first,
-                dtype=None if first else model._dtype,
-                inspect=self._engine.inspect,
+            rows, n_features, max_abs, y, weights = model._checked(
+                X, y, sample_weight, None if first else model._dtype
             )
-            n_rows, dtype = len(rows.indptr) - 1, rows.values.dtype
-            y = check_target(model, y, n_rows)
-            weights = check_weights(sample_weight, n_rows)
+            n_rows, dtype = len(weights), rows.values.dtype
             fitted = model._begin_partial_fit(y, **begin)
             learnt_weights, counts = model._weigh_in_passing(y, weights, fitted)
             problem = Problem(rows, model._targets(y, fitted), learnt_weights, max_abs)
@@ -316,101 +299,6 @@ class BaseAdagrad(CallbackSupportMixin, Parameters, ABC):
                 f"The schedule's factor({t}) is {multiple:g}: it must be finite and at least 0."
             )
         return divergence(problem, row, self.lr, loss)
-
-    # --- fitted attributes ----------------------------------------------------------------
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "_state")
-
-    @property
-    def _dtype(self):
-        return self._state.dtype
-
-    def _read(self, name, table):
-        """Field ``name`` of all records of ``table`` ("weights" or "intercept"), a row per head."""
-        model = self._at_once()
-        model._check_has_state()
-        if name != "weight" and name not in model._bound.start:
-            raise AttributeError(
-                f"{type(model._bound.base).__name__} keeps no {name} of a weight, only "
-                f"{', '.join(model._bound.start)}."
-            )
-        return field(model._bound, self._engine.host(model._state), table, name)
-
-    @property
-    def t_(self) -> int:
-        """Number of rows learnt so far; a row of weight zero does not count."""
-        self._check_has_state()
-        return self._state.t
-
-    @property
-    def progressive_loss_(self) -> float:
-        """Weighted mean loss of all rows, each just before it was learnt; nan before the first."""
-        self._check_has_state()
-        state = self._state
-
-        def mean():
-            weight = state.totals["weight"][0]
-            return float(state.losses[0].sum() / weight) if weight else float("nan")
-
-        return state.guard.read(mean)
-
-    def _check_has_state(self):
-        if not self.__sklearn_is_fitted__():
-            raise AttributeError(
-                f"This {type(self).__name__} is not fitted yet: call fit or partial_fit first."
-            )
-
-    def _scores(self, X, *, refuses=True):
-        """Scores of shape (n_samples, n_heads); FloatingPointError if one is no number."""
-        check_is_fitted(self)
-        state, bound, scores = self._state, self._bound, None
-
-        def inspect(rows, bits, n_features):
-            nonlocal scores
-            self._check_width(n_features)
-            scores, verdict = state.guard.read(
-                lambda: self._engine.scores(rows, bits, n_features, bound, state)
-            )
-            return verdict
-
-        rows = check_rows(self, X, reset=False, dtype=state.dtype, inspect=inspect)[0]
-        beyond = np.flatnonzero(~np.isfinite(scores).all(axis=1))
-        if len(beyond):
-            coef, intercept = (field(bound, state, each, "weight") for each in state.tables)
-            chosen = take_rows(rows, beyond, coef.shape[1])
-            scores[beyond] = scores_by_parts(chosen, coef, intercept)
-            if refuses:
-                check_finite_scores(scores[beyond], beyond, rows)
-        return scores
-
-    # --- other threads, interrupts, files -------------------------------------------------
-
-    def _at_once(self):
-        """This estimator as it is now: what is set or fitted from now on is not in it."""
-        model = object.__new__(type(self))
-        model.__dict__ = vars(self).copy()
-        return model
-
-    def _commit(self, learnt, gone=(), **more):
-        """Let this be known, and what is ``gone`` no longer, all in one moment."""
-        known = vars(self) | learnt | more
-        for name in gone:
-            known.pop(name, None)
-        self.__dict__ = known
-
-    def _about_input(self):
-        return {name: vars(self)[name] for name in _INPUT if name in vars(self)}
-
-    def __getstate__(self):
-        model = self._at_once()
-        if model.__sklearn_is_fitted__():
-            vars(model).update(_state=copy_state(model._state), _bound=model._bound)
-            model._settle()
-        return packed(vars(model))
-
-    def __setstate__(self, saved):
-        self.__dict__ = unpacked(saved, type(self).__name__)
 
 
 def _take(problem, chosen, n_features):

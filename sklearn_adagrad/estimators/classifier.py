@@ -4,6 +4,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_matrix
 from sklearn.base import ClassifierMixin
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils.metaestimators import available_if
@@ -14,7 +15,7 @@ from .._types import Loss, MatrixLike, Rule
 from ..formulas.losses import CLASSIFICATION, LogLoss, Multinomial
 from ..input.checks import check_weights
 from ..input.labels import refuse_missing
-from ..input.targets import Classes, Columns
+from ..input.targets import of_classes, of_columns
 from .base import BaseAdagrad
 from .calls import accounted
 from .labels import (
@@ -142,7 +143,8 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         The labels, sorted; if ``y`` has several for a row, the numbers of its columns.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
         The weights, float32 if the first input was float32, else float64. One row if there are
-        two classes; positive weights are for ``classes_[1]``. Reading it copies all weights.
+        two classes; positive weights are for ``classes_[1]``. Reading it copies all weights. After
+        ``sparsify`` a :class:`~scipy.sparse.csr_matrix`.
     intercept_ : ndarray of shape (1,) or (n_classes,)
         The intercepts; 0 if never learnt.
     accumulator_ : ndarray of the shape of ``coef_``
@@ -432,13 +434,13 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
 
     def _targets(self, y, fitted, name="y"):
         if fitted["_is_multilabel"]:
-            return Columns(2.0 * encode_labels(y, len(fitted["classes_"]), name) - 1.0)
+            return of_columns(2.0 * encode_labels(y, len(fitted["classes_"]), name) - 1.0)
         if y.ndim == 2:
             raise ValueError(f"{name} has columns of labels, but y has one class for each row.")
         codes = encode(y, fitted["classes_"], name)
         if len(fitted["classes_"]) == 2:
-            return Columns(2.0 * codes[:, np.newaxis] - 1.0)
-        return Classes(codes, len(fitted["classes_"]))
+            return of_columns(2.0 * codes[:, np.newaxis] - 1.0)
+        return of_classes(codes, len(fitted["classes_"]))
 
     def _loss_for(self, fitted):
         loss = self._loss()
@@ -592,8 +594,8 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         return super().score(X, y, sample_weight)
 
     @property
-    def coef_(self) -> NDArray:
-        return self._read("weight", "weights")
+    def coef_(self) -> NDArray | csr_matrix:
+        return self._at_once()._coef()
 
     @property
     def intercept_(self) -> NDArray:

@@ -4,6 +4,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_matrix, issparse
 from sklearn.base import RegressorMixin
 from sklearn.model_selection import ShuffleSplit
 
@@ -11,9 +12,10 @@ from .._sklearn import _fit_context
 from .._types import Loss, MatrixLike, Rule
 from ..formulas.losses import REGRESSION
 from ..input.checks import check_numbers, check_weights
-from ..input.targets import Columns
+from ..input.targets import of_columns
 from .base import BaseAdagrad
 from .calls import accounted
+from .divergence import check_finite_predictions
 from .parameters import loss_options
 
 
@@ -103,7 +105,8 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
     ----------
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The weights, float32 if the first input was float32, else float64. Reading it copies
-        all weights.
+        all weights. After ``sparsify`` a :class:`~scipy.sparse.csr_matrix` of shape
+        (n_targets, n_features).
     intercept_ : ndarray of shape (1,) or (n_targets,)
         The intercept; 0 if never learnt.
     accumulator_ : ndarray of the shape of ``coef_``
@@ -321,7 +324,7 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
                     loss.check_target(column)
                 except ValueError as error:
                     raise ValueError(f"{name} is not for this loss: {error}") from error
-        return Columns(y)
+        return of_columns(y)
 
     def _splitter(self, fitted):
         return ShuffleSplit(
@@ -340,11 +343,21 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         -------
         predictions : ndarray of shape (n_samples,) or (n_samples, n_targets), float64
             In the units of ``y``.
+
+        Raises
+        ------
+        FloatingPointError
+            If a score, or its exponential, is beyond the range of float64; it names the row.
         """
         model = self._at_once()
         loss, scores = model._loss(), model._scores(X)
         scores = scores[:, 0] if model._n_targets is None else scores
-        return loss.prediction(scores) if hasattr(loss, "prediction") else scores
+        if not hasattr(loss, "prediction"):
+            return scores
+        with np.errstate(over="ignore"):  # what is too large is refused
+            predictions = loss.prediction(scores)
+        check_finite_predictions(predictions, scores)
+        return predictions
 
     def score(
         self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | float | None = None
@@ -370,8 +383,9 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         return super().score(X, y, sample_weight)
 
     @property
-    def coef_(self) -> NDArray:
-        return self._read_targets("weight")
+    def coef_(self) -> NDArray | csr_matrix:
+        model = self._at_once()
+        return model._for_targets(model._coef())
 
     @property
     def intercept_(self) -> NDArray:
@@ -379,9 +393,9 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
 
     @property
     def accumulator_(self) -> NDArray:
-        return self._read_targets("accumulator")
-
-    def _read_targets(self, name):
         model = self._at_once()
-        fields = model._read(name, "weights")
-        return fields[0] if model._n_targets is None else fields
+        return model._for_targets(model._read("accumulator", "weights"))
+
+    def _for_targets(self, fields):
+        is_flat = self._n_targets is None and not issparse(fields)
+        return fields[0] if is_flat else fields

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..input.rows import Rows
-from ..input.targets import Classes, Columns
+from ..input.targets import Targets
 from ..model.state import State, copy_into, copy_state
 
 
@@ -14,7 +14,7 @@ class Problem(NamedTuple):
     """Rows with what is to be learnt from them."""
 
     rows: Rows
-    targets: Classes | Columns
+    targets: Targets
     weights: np.ndarray
     max_abs: float  # largest magnitude among the values of the rows
 

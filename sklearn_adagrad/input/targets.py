@@ -1,68 +1,66 @@
 """What each head is to predict for a row.
 
-Heads come in sets of as many as there are outputs; every set is a model of its own. ``show`` is
-compiled, the other methods are plain Python.
+Heads come in sets of as many as there are outputs; every set is a model of its own.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from ..arithmetic.jit import generic
+from ..arithmetic.jit import inlined
 
 
-@generic
-def show(self, i, y):
-    """Write the target of every head for row ``i`` into ``y``."""
+class Targets(NamedTuple):
+    """Numbers with a column for each output, or classes; what they are not has no rows.
 
+    Of one of several classes, 1 is for the head of that class, and -1 for the others.
+    """
 
-class Classes(NamedTuple):
-    """One of ``n_outputs`` classes: 1 for the head of that class, -1 for the others."""
-
-    codes: np.ndarray
+    values: np.ndarray  # (n_rows, n_outputs), float64
+    codes: np.ndarray  # (n_rows,), intp
     n_outputs: int
 
-    def show(self, i, y):
-        y[:] = -1.0
-        for h in range(self.codes[i], len(y), self.n_outputs):
-            y[h] = 1.0
+    def mapped(self, function):
+        """The targets with ``function`` of the numbers or classes of all rows."""
+        values, codes = (function(each) if len(each) else each for each in self[:2])
+        return Targets(values, codes, self.n_outputs)
 
     def take(self, chosen):
-        return Classes(self.codes[chosen], self.n_outputs)
+        return self.mapped(lambda each: each[chosen])
 
     def spread(self, chosen, n_rows):
         """The targets of ``n_rows`` rows, of which these are the ``chosen``."""
-        codes = np.zeros(n_rows, self.codes.dtype)
-        codes[chosen] = self.codes
-        return Classes(codes, self.n_outputs)
 
-    def sizes(self):
-        return np.ones(len(self.codes))
+        def spread(each):
+            every = np.zeros((n_rows, *each.shape[1:]), each.dtype)
+            every[chosen] = each
+            return every
 
-
-class Columns(NamedTuple):
-    """Numbers, with a column for each output."""
-
-    values: np.ndarray
-
-    @property
-    def n_outputs(self):
-        return self.values.shape[1]
-
-    def show(self, i, y):
-        n_outputs = self.values.shape[1]
-        for first in range(0, len(y), n_outputs):
-            for n in range(min(n_outputs, len(y) - first)):
-                y[first + n] = self.values[i, n]
-
-    def take(self, chosen):
-        return Columns(self.values[chosen])
-
-    def spread(self, chosen, n_rows):
-        values = np.zeros((n_rows, self.n_outputs))
-        values[chosen] = self.values
-        return Columns(values)
+        return self.mapped(spread)
 
     def sizes(self):
         """The largest magnitude for each row."""
-        return np.abs(self.values).max(axis=1)
+        return np.abs(self.values).max(axis=1) if len(self.values) else np.ones(len(self.codes))
+
+
+def of_columns(values):
+    """Targets that are the columns of ``values``."""
+    return Targets(np.asarray(values, np.float64), np.empty(0, np.intp), values.shape[1])
+
+
+def of_classes(codes, n_classes):
+    """Targets of which each row has one of ``n_classes``."""
+    return Targets(np.empty((0, n_classes)), np.asarray(codes, np.intp), n_classes)
+
+
+@inlined
+def show(targets, i, y):
+    """Write the target of every head for row ``i`` into ``y``."""
+    values, codes, n_outputs = targets
+    n = 0
+    for h in range(len(y)):
+        if len(codes) > 0:
+            y[h] = 1.0 if n == codes[i] else -1.0
+        else:
+            y[h] = values[i, n]
+        n = n + 1 if n + 1 < n_outputs else 0

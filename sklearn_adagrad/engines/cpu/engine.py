@@ -23,7 +23,7 @@ _CACHE = 2**20
 
 def inspect(rows, bits, n_features):
     """Read all rows once, and return the ``Verdict``."""
-    return Verdict(*every_row.inspect(rows, bits, n_features))
+    return Verdict(*every_row.inspect(rows, bits, n_features, 0, len(rows.indptr) - 1))
 
 
 def learn(
@@ -48,7 +48,7 @@ def learn(
         kernel = variant(several.learn_heads, bound.rule)
         batch = Batch(rows, order, _read_only(targets), weights)
         judge, buffers = judge_of(loss, False), _buffers(state)
-        done = kernel(batch, targets.n_outputs, judge, learner, arrays, limits, ahead.rows, buffers)
+        done = kernel(batch, judge, learner, arrays, limits, ahead.rows, buffers)
     return order[done] if done < len(order) else None
 
 
@@ -60,7 +60,8 @@ def scores(rows, bits, n_features, bound, state):
         rule=reading(bound.rule), intercept_rule=reading(bound.intercept_rule)
     )
     arrays = _arrays(state)
-    arrays = type(arrays)(*map(read_only, arrays))
+    names = ("cells", "intercept", "totals", "losses")
+    arrays = arrays._replace(**{name: read_only(getattr(arrays, name)) for name in names})
     if state.n_heads == 1:
         kernel, ahead = variant(single.score, learner.rule), _ahead(rows, state)
         verdict = kernel(rows, bits, n_features, learner, arrays, ahead, out[:, 0])
@@ -108,7 +109,9 @@ def _arrays(state):
         return single.Arrays(cells, intercept, state.totals, state.losses)
     fields, kind = cells.dtype, cells.dtype[0].base
     names = np.empty(0, [(name, fields[name].base) for name in fields.names])
-    return several.Heads(names, cells.view(kind), intercept.view(kind), state.totals, state.losses)
+    cells, intercept = cells.view(kind), intercept.view(kind)
+    sizes = several.sizes_of(padded(state.n_heads))
+    return several.Heads(names, sizes, cells, intercept, state.totals, state.losses)
 
 
 def _buffers(state):
@@ -121,7 +124,7 @@ def _buffers_for(n_heads, dtype):
 
 
 def _read_only(targets):
-    return type(targets)(*(read_only(each) if np.ndim(each) else each for each in targets))
+    return targets._replace(values=read_only(targets.values), codes=read_only(targets.codes))
 
 
 def _ahead(rows, state):

@@ -13,7 +13,7 @@ from numba import types
 from numba.core import cgutils
 
 from ...arithmetic.arrays import load_lanes, pointer_to, store
-from ...arithmetic.jit import compiled, emits, inlined
+from ...arithmetic.jit import by_type, compiled, emits, inlined, shared
 from ...arithmetic.lanes import WIDE, Lanes, any_lane, index
 from ...arithmetic.rounding import noise_at, noise_of
 from ...arithmetic.tuples import replaced
@@ -31,14 +31,40 @@ from ...formulas.rules import (
 from ...input.targets import show
 from .judge import judge_heads
 from .records import keep_rolled, lanes_of, put_lanes
-from .rows import BLOCK, fetch_row, inspect_block, is_sound, max_abs_of, norm_of, span
+from .rows import BLOCK, fetch_row, inspect, max_abs_of, norm_of, span
 from .subnormal import flush, restore
+
+
+class Four(NamedTuple):
+    """One vector of four heads."""
+
+    sizes = (4,)
+
+
+class Eights(NamedTuple):
+    """Vectors of eight."""
+
+    sizes = (8,)
+
+
+class EightsAndFour(NamedTuple):
+    """Vectors of eight, and one of four."""
+
+    sizes = (8, 4)
+
+
+def sizes_of(width):
+    """The vectors that ``width`` numbers are: the others need not be compiled."""
+    if width == 4:
+        return Four()
+    return EightsAndFour() if width % WIDE else Eights()
 
 
 class Heads(NamedTuple):
     """All that several heads remember: their records are seen as plain numbers."""
 
     fields: np.ndarray  # empty: its dtype names the fields of a record
+    sizes: tuple
     cells: np.ndarray
     intercept: np.ndarray
     totals: np.ndarray
@@ -87,10 +113,28 @@ def _settings_of(settings, h, size):
     return result, emit
 
 
-@inlined(literal=True)
-def _score_vector(rows, learner, heads, t, i, width, h, size):
-    """The scores by ``size`` heads from ``h`` on."""
-    start, stop = span(rows, i)
+def _if_any(function):
+    """Let ``function``, whose third argument are heads, do nothing for vectors that they lack."""
+
+    @by_type(function, literal=True)
+    def choose(*kinds):
+        heads, size = kinds[2], kinds[-1]
+        if not isinstance(size, types.IntegerLiteral):
+            return None
+        sizes = heads.types[heads.fields.index("sizes")].instance_class.sizes
+        return function if size.literal_value in sizes else _nothing
+
+    return function
+
+
+def _nothing(rows, learner, heads, t, i, numbers, h, size):
+    pass
+
+
+@_if_any
+def _score_vector(rows, learner, heads, t, i, sums, h, size):
+    """Write the scores by ``size`` heads from ``h`` on into ``sums``."""
+    (start, stop), width = span(rows, i), np.uintp(len(sums))
     row = context_at(learner.rule, settings_of(learner.settings, h, size), t)
     here = unpenalised(row)
     record = lanes_of(heads.fields, heads.intercept, h, width, size)
@@ -103,7 +147,7 @@ def _score_vector(rows, learner, heads, t, i, width, h, size):
         here = local(learner.rule, record, row)
         record = settled(learner.rule, record, t, here)
         total = total + weight(learner.rule, record, here) * rows.values[k]  # += would need a view
-    return total
+    store(sums, h, total)
 
 
 @inlined
@@ -112,19 +156,19 @@ def _score(rows, learner, heads, t, i, sums):
     width = np.uintp(len(sums))
     wide = width - width % WIDE
     for h in range(np.uintp(0), wide, WIDE):
-        store(sums, h, _score_vector(rows, learner, heads, t, i, width, h, 8))
+        _score_vector(rows, learner, heads, t, i, sums, h, 8)
     if wide < width:
-        store(sums, wide, _score_vector(rows, learner, heads, t, i, width, wide, 4))
+        _score_vector(rows, learner, heads, t, i, sums, wide, 4)
 
 
-@inlined(literal=True)
-def _update_vector(rows, learner, heads, t, i, steps, width, h, size):
+@_if_any
+def _update_vector(rows, learner, heads, t, i, steps, h, size):
     """Learn row ``i`` as the row of time ``t`` with ``size`` heads from ``h`` on."""
     rule, intercept_rule = learner.rule, learner.intercept_rule
     gradient = load_lanes(steps, h, size)
     if skips_zero_gradient(rule) and not any_lane(gradient):
         return
-    start, stop = span(rows, i)
+    (start, stop), width = span(rows, i), np.uintp(len(steps))
     row = context_at(rule, settings_of(learner.settings, h, size), t)
     before, noise = noise_of(t - 1, rows.values), noise_of(t, rows.values)
     if learner.fit_intercept:
@@ -150,9 +194,9 @@ def _update(rows, learner, heads, t, i, steps):
     width = np.uintp(len(steps))
     wide = width - width % WIDE
     for h in range(np.uintp(0), wide, WIDE):
-        _update_vector(rows, learner, heads, t, i, steps, width, h, 8)
+        _update_vector(rows, learner, heads, t, i, steps, h, 8)
     if wide < width:
-        _update_vector(rows, learner, heads, t, i, steps, width, wide, 4)
+        _update_vector(rows, learner, heads, t, i, steps, wide, 4)
 
 
 @inlined
@@ -178,38 +222,82 @@ def _judge(loss, buffers, scores, n_outputs, n_heads, weight):
 
 
 @inlined
-def _any_is_new(buffers, heads, largest):
+def _any_is_new(buffers, losses, largest):
     """Whether a head is out of range that was not yet left out."""
     new = False
-    for h in range(heads.losses.shape[1]):
+    for h in range(losses.shape[1]):
         fits = abs(buffers.scores[h]) < np.inf and abs(buffers.gradients[h]) <= largest
-        new |= not fits and heads.losses[0, h] < np.inf
+        new |= not fits and losses[0, h] < np.inf
     return new
 
 
 @inlined
-def _drop(buffers, heads, largest):
+def _drop(buffers, losses, largest):
     """Let the heads that are out of range learn no more."""
-    for h in range(heads.losses.shape[1]):
+    for h in range(losses.shape[1]):
         fits = abs(buffers.scores[h]) < np.inf and abs(buffers.gradients[h]) <= largest
-        if not (fits and heads.losses[0, h] < np.inf):
+        if not (fits and losses[0, h] < np.inf):
             buffers.losses[h] = np.inf
             buffers.gradients[h] = 0.0
 
 
+@inlined
+def _any_dropped(losses):
+    dropped = 0
+    for h in range(losses.shape[1]):
+        dropped += losses[0, h] == np.inf
+    return dropped > 0
+
+
+@shared
+def judge_row(batch, i, loss, losses, limits, fit_intercept, buffers, dropped):
+    """From the scores of row ``i`` to what its heads are to learn, for all rules alike.
+
+    ``buffers.sums`` are the scores. Adds the losses of the heads to ``losses``, and writes their
+    gradients into ``buffers.steps``; unless the row can't be learnt. Returns whether it can, and
+    whether any head is ``dropped`` by now.
+    """
+    rows, _, targets, weights = batch
+    n_outputs, n_heads = targets.n_outputs, losses.shape[1]
+    show(targets, i, buffers.targets)
+    _judge(loss, buffers, buffers.sums, n_outputs, n_heads, weights[i])
+    if dropped or not _all_fit(buffers, n_heads, limits.gradient / limits.max_abs):
+        largest = limits.gradient / max_abs_of(rows, i)
+        fit = _all_fit(buffers, n_heads, largest)
+        if limits.refuses and not fit and _any_is_new(buffers, losses, largest):
+            _judge(loss, buffers, buffers.zeros, n_outputs, n_heads, weights[i])
+            if not _all_fit(buffers, n_heads, largest):  # not for a model of zeros either
+                return False, dropped
+            _judge(loss, buffers, buffers.sums, n_outputs, n_heads, weights[i])
+        if not (fit or limits.drops):
+            return False, dropped
+        dropped = dropped or not fit
+        if dropped:
+            _drop(buffers, losses, largest)
+    for h in range(n_heads):
+        losses[0, h] += weights[i] * buffers.losses[h]
+        losses[1, h] += weights[i] * buffers.losses[h]
+        buffers.steps[h] = buffers.gradients[h]
+    if limits.max_norm < np.inf:
+        norm = norm_of(rows, i, fit_intercept)
+        for h in range(n_heads):
+            size = norm * abs(buffers.gradients[h])
+            buffers.steps[h] *= limits.max_norm / size if size > limits.max_norm else 1.0
+    return True, dropped
+
+
 @compiled
-def learn_heads(batch, n_outputs, loss, learner, heads, limits, rows_ahead, buffers):
+def learn_heads(batch, loss, learner, heads, limits, rows_ahead, buffers):
     """Learn the rows of a batch with all heads, as ``learn`` does with one.
 
     With ``limits.drops``, a head whose numbers leave their range learns nothing more, and its
     losses become infinite; without, the row is learnt by no head.
     """
-    rows, order, targets, weights = batch
-    rule, totals, n_heads, before = learner.rule, heads.totals[0], heads.losses.shape[1], flush()
+    rows, order, _, weights = batch
+    rule, totals, before = learner.rule, heads.totals[0], flush()
     t, weight_sum, epoch_weight = totals["t"], totals["weight"], totals["epoch_weight"]
-    done, end, dropped = len(order), len(order) - 1, False
-    for h in range(n_heads):
-        dropped |= limits.drops and heads.losses[0, h] == np.inf
+    done, end = len(order), len(order) - 1
+    dropped = limits.drops and _any_dropped(heads.losses)
     for p in range(len(order)):
         i = np.uintp(order[p])
         if weights[i] == 0:
@@ -217,37 +305,16 @@ def learn_heads(batch, n_outputs, loss, learner, heads, limits, rows_ahead, buff
         _score(rows, learner, heads, t, i, buffers.sums)
         later = p + rows_ahead
         fetch_row(rows, np.uintp(order[later if later < end else end]))
-        show(targets, i, buffers.targets)
-        _judge(loss, buffers, buffers.sums, n_outputs, n_heads, weights[i])
-        fit = _all_fit(buffers, n_heads, limits.gradient / limits.max_abs)
+        fit = 0 <= factor(rule, t + 1) < np.inf
+        if fit:
+            fit, dropped = judge_row(
+                batch, i, loss, heads.losses, limits, learner.fit_intercept, buffers, dropped
+            )
         if not fit:
-            largest = limits.gradient / max_abs_of(rows, i)
-            fit = _all_fit(buffers, n_heads, largest)
-            if limits.refuses and not fit and _any_is_new(buffers, heads, largest):
-                _judge(loss, buffers, buffers.zeros, n_outputs, n_heads, weights[i])
-                if not _all_fit(buffers, n_heads, largest):  # not for a model of zeros either
-                    done = p
-                    break
-                _judge(loss, buffers, buffers.sums, n_outputs, n_heads, weights[i])
-            dropped |= limits.drops and not fit
-        if dropped:
-            _drop(buffers, heads, limits.gradient / max_abs_of(rows, i))
-            fit = True
-        if not (fit and 0 <= factor(rule, t + 1) < np.inf):
             done = p
             break
-        for h in range(n_heads):
-            heads.losses[0, h] += weights[i] * buffers.losses[h]
-            heads.losses[1, h] += weights[i] * buffers.losses[h]
         weight_sum, epoch_weight = weight_sum + weights[i], epoch_weight + weights[i]
         t += 1
-        for h in range(n_heads):
-            buffers.steps[h] = buffers.gradients[h]
-        if limits.max_norm < np.inf:
-            norm = norm_of(rows, i, learner.fit_intercept)
-            for h in range(n_heads):
-                size = norm * abs(buffers.gradients[h])
-                buffers.steps[h] *= limits.max_norm / size if size > limits.max_norm else 1.0
         _update(rows, learner, heads, t, i, buffers.steps)
     totals["t"], totals["weight"], totals["epoch_weight"] = t, weight_sum, epoch_weight
     restore(before)
@@ -259,13 +326,12 @@ def score_heads(rows, bits, n_features, learner, heads, sums, out):
     """Write the scores of every row into ``out``; the rest as ``score`` does with one head."""
     n_rows = len(rows.indptr) - 1
     t = heads.totals[0]["t"]
-    valid, smallest, largest = is_sound(rows), bits.unsigned, bits.words.dtype.type(0)
+    valid, smallest, largest = True, bits.unsigned, bits.words.dtype.type(0)
     for first in range(0, n_rows, BLOCK):
         last = first + BLOCK if first + BLOCK < n_rows else n_rows
-        if valid:
-            valid, low, high = inspect_block(rows, bits, n_features, first, last)
-            smallest = low if low < smallest else smallest
-            largest = high if high > largest else largest
+        valid, low, high = inspect(rows, bits, n_features, first, last)
+        smallest = low if low < smallest else smallest
+        largest = high if high > largest else largest
         if not valid:
             break
         for i in range(first, last):

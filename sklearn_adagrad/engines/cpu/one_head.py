@@ -31,7 +31,7 @@ from .records import (
     scatter,
     write,
 )
-from .rows import BLOCK, fetch_row, inspect_block, is_sound, max_abs_of, norm_of, span
+from .rows import BLOCK, fetch_row, inspect, max_abs_of, norm_of, span
 from .subnormal import flush, restore
 
 
@@ -222,13 +222,12 @@ def score(rows, bits, n_features, learner, state, ahead, out):
     """
     n_rows = len(rows.indptr) - 1
     row = context_at(learner.rule, learner.settings, state.totals[0]["t"])
-    valid, smallest, largest = is_sound(rows), bits.unsigned, bits.words.dtype.type(0)
+    valid, smallest, largest = True, bits.unsigned, bits.words.dtype.type(0)
     for first in range(0, n_rows, BLOCK):
         last = first + BLOCK if first + BLOCK < n_rows else n_rows
-        if valid:
-            valid, low, high = inspect_block(rows, bits, n_features, first, last)
-            smallest = low if low < smallest else smallest
-            largest = high if high > largest else largest
+        valid, low, high = inspect(rows, bits, n_features, first, last)
+        smallest = low if low < smallest else smallest
+        largest = high if high > largest else largest
         if not valid:
             break
         for i in range(first, last):

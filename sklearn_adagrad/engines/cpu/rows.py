@@ -10,64 +10,40 @@ from .records import prefetch
 BLOCK, _WIDE_BLOCK = 32, 256
 
 
-@shared
-def inspect_block(rows, bits, n_features, first, last):
-    """Whether the indices in the rows from ``first`` to ``last`` increase and are in range.
+@compiled
+def inspect(rows, bits, n_features, first, last):
+    """What a ``Verdict`` holds of the rows from ``first`` to ``last``, at the speed of memory.
 
-    And the extreme magnitudes, as bits. ``rows`` must be sound.
+    With row 0 comes all of ``indptr``: if it points outside of the arrays, nothing more is read.
     """
-    indptr, indices, _ = rows
+    indptr, indices, values = rows
     # numba's integers grow with every operation: vectors would be lost to their width.
     index, word, one = indices.dtype.type, bits.words.dtype.type, np.uintp(1)
-    start, stop = np.uintp(indptr[first]), np.uintp(indptr[last])
     smallest, largest = word(bits.unsigned), word(0)
-    if start == stop:
-        return True, smallest, largest
-    low = high = indices[start]
-    smallest = largest = word(bits.words[start] & bits.unsigned)
-    descents = index(0)
-    for k in range(start + one, stop):
-        descents = index(descents + index(indices[k] <= indices[k - one]))
-        low = indices[k] if indices[k] < low else low
-        high = indices[k] if indices[k] > high else high
-        magnitude = word(bits.words[k] & bits.unsigned)
-        smallest = magnitude if magnitude < smallest else smallest
-        largest = magnitude if magnitude > largest else largest
-    # A descent is allowed where a new row begins, and only there.
-    for i in range(first, last):
-        begin, end = np.uintp(indptr[i]), np.uintp(indptr[i + 1])
-        if start < begin < end:
-            descents = index(descents - index(indices[begin] <= indices[begin - one]))
+    if first == 0:
+        backwards = indptr[0] != 0 or len(values) != len(indices) or indptr[-1] > len(indices)
+        for i in range(1, len(indptr)):
+            backwards |= indptr[i] < indptr[i - 1]
+        if backwards:
+            return False, smallest, largest
+    descents, low, high = index(0), index(0), index(0)
+    for i in range(first, last, _WIDE_BLOCK):
+        end = i + _WIDE_BLOCK if i + _WIDE_BLOCK < last else last
+        start, stop = np.uintp(indptr[i]), np.uintp(indptr[end])
+        for k in range(start, stop):
+            low = indices[k] if indices[k] < low else low
+            high = indices[k] if indices[k] > high else high
+            magnitude = word(bits.words[k] & bits.unsigned)
+            smallest = magnitude if magnitude < smallest else smallest
+            largest = magnitude if magnitude > largest else largest
+        for k in range(start + one, stop):
+            descents = index(descents + index(indices[k] <= indices[k - one]))
+        # A descent is allowed where a new row begins, and only there.
+        for m in range(i, end):
+            begin = np.uintp(indptr[m])
+            if start < begin < np.uintp(indptr[m + 1]):
+                descents = index(descents - index(indices[begin] <= indices[begin - one]))
     return descents == 0 and low >= 0 and high < n_features, smallest, largest
-
-
-@shared
-def is_sound(rows):
-    """Whether ``indptr`` stays within the arrays."""
-    indptr, indices, values = rows
-    previous, sound = indptr[0], indptr[0] == 0 and len(values) == len(indices)
-    for i in range(1, len(indptr)):
-        sound &= indptr[i] >= previous
-        previous = indptr[i]
-    return sound and previous <= len(indices)
-
-
-@compiled
-def inspect(rows, bits, n_features):
-    """Read all rows once, at the speed of memory, and return what a ``Verdict`` holds.
-
-    If ``indptr`` points outside of the arrays they count as not valid, and nothing is read.
-    """
-    valid, smallest, largest = is_sound(rows), bits.unsigned, bits.words.dtype.type(0)
-    if valid:
-        n_rows = len(rows.indptr) - 1
-        for first in range(0, n_rows, _WIDE_BLOCK):
-            last = first + _WIDE_BLOCK if first + _WIDE_BLOCK < n_rows else n_rows
-            fine, low, high = inspect_block(rows, bits, n_features, first, last)
-            valid = valid and fine
-            smallest = low if low < smallest else smallest
-            largest = high if high > largest else largest
-    return valid, smallest, largest
 
 
 @inlined
@@ -85,7 +61,7 @@ def fetch_row(rows, i):
         prefetch(rows.values, k)
 
 
-@inlined
+@shared
 def max_abs_of(rows, i):
     """The largest magnitude in row ``i``, and of the intercept's 1."""
     start, stop = span(rows, i)
@@ -96,7 +72,7 @@ def max_abs_of(rows, i):
     return largest
 
 
-@inlined
+@shared
 def norm_of(rows, i, fit_intercept):
     """The Euclidean norm of row ``i``, and of the intercept's 1 if there is one."""
     start, stop = span(rows, i)
@@ -108,7 +84,7 @@ def norm_of(rows, i, fit_intercept):
     if squares < np.inf:
         return sqrt(squares)
     largest = np.float64(max_abs_of(rows, i))
-    squares = (one / largest) ** 2
+    squares = (one / largest) * (one / largest)
     for k in range(start, stop):
         value = np.float64(rows.values[k]) / largest
         squares += value * value

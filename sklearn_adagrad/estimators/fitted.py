@@ -1,0 +1,177 @@
+"""What is known of a model that has learnt: its attributes, its predictions and its pickles."""
+
+from typing import Self
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from sklearn.utils.validation import check_is_fitted
+
+from ..engines import ENGINES
+from ..input.checks import check_rows, take_rows
+from ..model.state import copy_state, field
+from ..model.untouched import forget_zeros
+from .calls import turn_of
+from .divergence import check_finite_scores, scores_by_parts
+from .parameters import Parameters
+from .saving import packed, unpacked
+
+INPUT = ("n_features_in_", "feature_names_in_")
+
+
+class Fitted(Parameters):
+    """An estimator as it is read."""
+
+    @property
+    def _engine(self):
+        """Where the loops run."""
+        return ENGINES["cpu"]
+
+    def _check_width(self, n_features):
+        """``n_features_in_`` runs ahead of the state while the estimator is being refitted."""
+        size = self._state.n_features
+        if n_features != size:
+            raise ValueError(f"X has {n_features} features, but the model has {size} weights.")
+
+    # --- fitted attributes ----------------------------------------------------------------
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_state")
+
+    @property
+    def _dtype(self):
+        return self._state.dtype
+
+    def _read(self, name, table):
+        """Field ``name`` of all records of ``table`` ("weights" or "intercept"), a row per head."""
+        model = self._at_once()
+        model._check_has_state()
+        if name != "weight" and name not in model._bound.start:
+            raise AttributeError(
+                f"{type(model._bound.base).__name__} keeps no {name} of a weight, only "
+                f"{', '.join(model._bound.start)}."
+            )
+        return field(model._bound, self._engine.host(model._state), table, name)
+
+    @property
+    def t_(self) -> int:
+        """Number of rows learnt so far; a row of weight zero does not count."""
+        self._check_has_state()
+        return self._state.t
+
+    @property
+    def progressive_loss_(self) -> float:
+        """Weighted mean loss of all rows, each just before it was learnt; nan before the first."""
+        self._check_has_state()
+        state = self._state
+
+        def mean():
+            weight = state.totals["weight"][0]
+            return float(state.losses[0].sum() / weight) if weight else float("nan")
+
+        return state.guard.read(mean)
+
+    def _check_has_state(self):
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError(
+                f"This {type(self).__name__} is not fitted yet: call fit or partial_fit first."
+            )
+
+    def _scores(self, X, *, refuses=True):
+        """Scores of shape (n_samples, n_heads); FloatingPointError if one is no number."""
+        check_is_fitted(self)
+        state, bound, scores = self._state, self._bound, None
+
+        def inspect(rows, bits, n_features):
+            nonlocal scores
+            self._check_width(n_features)
+            scores, verdict = state.guard.read(
+                lambda: self._engine.scores(rows, bits, n_features, bound, state)
+            )
+            return verdict
+
+        rows = check_rows(self, X, reset=False, dtype=state.dtype, inspect=inspect)[0]
+        beyond = np.flatnonzero(~np.isfinite(scores).all(axis=1))
+        if len(beyond):
+            coef, intercept = (field(bound, state, each, "weight") for each in state.tables)
+            chosen = take_rows(rows, beyond, coef.shape[1])
+            scores[beyond] = scores_by_parts(chosen, coef, intercept)
+            if refuses:
+                check_finite_scores(scores[beyond], beyond, rows)
+        return scores
+
+    # --- models with many zeros -----------------------------------------------------------
+
+    def sparsify(self) -> Self:
+        """Let ``coef_`` be a sparse matrix, and forget all that belongs to weights of zero.
+
+        For models with many zeros, of a penalty with ``l1_ratio`` above 0, say: their pickles hold
+        only the weights that are not zero, with what the rule remembers of them. Predictions stay
+        the same. A feature that is forgotten, its accumulator too, is new if it is learnt again.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If there is no model yet.
+        """
+        check_is_fitted(self)
+        with turn_of(self):
+            self._settle()
+            state = forget_zeros(self._bound, self._state)
+            self._commit({"_state": state, "_is_sparse": True})
+        return self
+
+    def densify(self) -> Self:
+        """Let ``coef_`` be an array again; what ``sparsify`` has forgotten does not come back.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If there is no model yet.
+        """
+        check_is_fitted(self)
+        with turn_of(self):
+            self._commit({}, gone=["_is_sparse"])
+        return self
+
+    def _coef(self):
+        """The weights, a row for each head."""
+        coef = self._read("weight", "weights")
+        return csr_matrix(coef) if vars(self).get("_is_sparse") else coef
+
+    # --- other threads, interrupts, files -------------------------------------------------
+
+    def _at_once(self):
+        """This estimator as it is now: what is set or fitted from now on is not in it."""
+        model = object.__new__(type(self))
+        model.__dict__ = vars(self).copy()
+        return model
+
+    def _commit(self, learnt, gone=(), **more):
+        """Let this be known, and what is ``gone`` no longer, all in one moment."""
+        known = vars(self) | learnt | more
+        for name in gone:
+            known.pop(name, None)
+        self.__dict__ = known
+
+    def _about_input(self):
+        return {name: vars(self)[name] for name in INPUT if name in vars(self)}
+
+    def __getstate__(self):
+        model = self._at_once()
+        if model.__sklearn_is_fitted__():
+            vars(model).update(_state=copy_state(model._state), _bound=model._bound)
+            model._settle()
+        return packed(vars(model))
+
+    def __setstate__(self, saved):
+        self.__dict__ = unpacked(saved, type(self).__name__)

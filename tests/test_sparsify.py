@@ -1,0 +1,120 @@
+"""Models with many zeros, and models of which most features were never learnt."""
+
+import pickle
+
+import numpy as np
+import pytest
+from common import DTYPES, bits, every_estimator, random_rows, small_data, stream, trained
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from problems import learn
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from stacks import CASES, MULTIPLES, N_FEATURES, name_of, rule_problems
+
+from sklearn_adagrad import AdagradClassifier, AdagradClassifierCV, AdagradRegressor
+from sklearn_adagrad.rules import Multiplied
+
+WIDTH = 2**16
+
+
+def copied(model):
+    return pickle.loads(pickle.dumps(model))
+
+
+def model_with_zeros(n_outputs=1):
+    """A regressor of which a penalty makes some weights zero, and rows."""
+    rng = np.random.default_rng(0)
+    X = random_rows(rng, 60, 40)
+    y = X[:, [0, 1]] @ np.array([1.0, -2.0]) + 0.01 * rng.standard_normal(60)
+    y = y if n_outputs == 1 else np.stack([y] * n_outputs, axis=1)
+    model = AdagradRegressor(lr=0.3, alpha=0.2, l1_ratio=1.0, max_iter=20, tol=None)
+    return model.fit(X, y), X, y
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_weights_and_predictions_stay_the_same(n_outputs):
+    model, X, _ = model_with_zeros(n_outputs)
+    coef, predictions, accumulator = model.coef_, model.predict(X), model.accumulator_
+    assert 0 < np.count_nonzero(coef) < coef.size
+    assert model.sparsify() is model
+    assert sparse.issparse(model.coef_)
+    assert model.coef_.format == "csr"
+    assert model.coef_.nnz == np.count_nonzero(coef)
+    np.testing.assert_array_equal(model.coef_.toarray(), np.atleast_2d(coef))
+    np.testing.assert_array_equal(model.predict(X), predictions)
+    learnt = np.atleast_2d(coef).any(axis=0)
+    kept, before = np.atleast_2d(model.accumulator_), np.atleast_2d(accumulator)
+    np.testing.assert_array_equal(kept[:, learnt], before[:, learnt])
+    assert not kept[:, ~learnt].any()
+    assert before[:, ~learnt].any()
+    assert bits(copied(model)) == bits(model)
+    assert sparse.issparse(copied(model).coef_)
+    assert model.densify() is model
+    np.testing.assert_array_equal(model.coef_, coef)
+
+
+def test_forgotten_features_begin_anew():
+    model, X, y = model_with_zeros()
+    zeros = np.flatnonzero(model.coef_ == 0)
+    model.sparsify().partial_fit(X[:5], y[:5])
+    again = copied(model).partial_fit(X[5:9], y[5:9])
+    assert bits(again) == bits(model.partial_fit(X[5:9], y[5:9]))
+    assert sparse.issparse(model.coef_)
+    assert model.accumulator_[zeros].any()
+    assert not sparse.issparse(model.fit(X, y).coef_)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_pickles_hold_what_was_learnt(dtype):
+    rng = np.random.default_rng(0)
+    few = random_rows(rng, 20, 30, dtype=dtype)
+    X = sparse.csr_array((few.data, few.indices, few.indptr), shape=(20, WIDTH))
+    y = np.arange(20) % 2
+    model = stream(AdagradClassifier(alpha=1e-3), X[:10], y[:10])
+    assert len(pickle.dumps(model)) < 10_000 < WIDTH
+    again = copied(model)
+    assert bits(again) == bits(model)
+    assert bits(again.partial_fit(X[10:], y[10:])) == bits(model.partial_fit(X[10:], y[10:]))
+    search = AdagradClassifierCV(lr=[0.1, 1.0]).partial_fit(X, y, classes=[0, 1])
+    assert len(pickle.dumps(search)) < 20_000
+    np.testing.assert_array_equal(copied(search).coef_, search.coef_)
+
+
+@pytest.mark.parametrize("case", CASES[::6], ids=name_of)
+@settings(max_examples=5, deadline=None)
+@given(data=st.data())
+def test_pickles_of_every_rule_lose_nothing(case, data):
+    problem = data.draw(rule_problems(case))
+    n_seen = data.draw(st.integers(0, N_FEATURES))
+    problem["X"] = sparse.csr_array(problem["X"] * (np.arange(N_FEATURES) < n_seen))
+    half = len(problem["y"]) // 2
+    model = learn(problem, [slice(0, half)]) if half else learn(problem)
+    again = copied(model)
+    assert bits(again) == bits(model)
+    rest = problem["X"][half:], problem["y"][half:]
+    assert bits(again.partial_fit(*rest)) == bits(model.partial_fit(*rest))
+
+
+def test_arrays_of_the_user_are_saved_with_what_was_learnt():
+    X, y = small_data()
+    wide = sparse.csr_array((X.data, X.indices, X.indptr), shape=(len(y), N_FEATURES))
+    model = AdagradClassifier(rule=Multiplied("adagrad", MULTIPLES), alpha=1e-3)
+    stream(model, wide[:3], y[:3])
+    again = copied(model)
+    np.testing.assert_array_equal(again.rule.lr, MULTIPLES)
+    assert bits(again.partial_fit(wide, y)) == bits(model.partial_fit(wide, y))
+
+
+@every_estimator
+def test_there_must_be_a_model(estimator):
+    for method in ("sparsify", "densify"):
+        with pytest.raises(NotFittedError):
+            getattr(estimator(), method)()
+
+
+@every_estimator
+def test_clones_are_dense(estimator):
+    model = trained(estimator).sparsify()
+    assert not sparse.issparse(stream(clone(model), *small_data()).coef_)
