@@ -2,7 +2,7 @@
 
 :data:`TRUSTED_TYPES` is what to pass to ``skops.io.load`` as ``trusted``: the names of all
 estimators, searches, rules, wrappers, schedules and losses of this package, none of which does
-anything when it is loaded, and of scikit-learn's scorer that calls ``score``. Rules and losses of
+anything when it is loaded, and of the scorers that searches have by default. Rules and losses of
 your own are not among them.
 """
 
@@ -11,6 +11,7 @@ from .estimators.classifier import AdagradClassifier
 from .estimators.regressor import AdagradRegressor
 from .search.classifier import AdagradClassifierCV
 from .search.regressor import AdagradRegressorCV
+from .search.scoring import NegLogLoss
 
 __all__ = ["TRUSTED_TYPES"]
 
@@ -21,7 +22,7 @@ TRUSTED_TYPES: list[str] = [
     "sklearn.metrics._scorer._PassthroughScorer",
     *(
         f"{each.__module__}.{each.__qualname__}"
-        for each in (*_ESTIMATORS, *_PUBLIC)
+        for each in (*_ESTIMATORS, NegLogLoss, *_PUBLIC)
         if isinstance(each, type)
     ),
 ]

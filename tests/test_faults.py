@@ -272,6 +272,16 @@ def test_arrays_of_other_kinds(kind):
             optim.Optimizer().step(*arrays)
 
 
+@pytest.mark.parametrize("loss", ["poisson", "gamma", "tweedie"])
+def test_exponentials_of_scores_beyond_the_largest_float(loss):
+    model = AdagradRegressor(loss).partial_fit(np.abs(X), np.full(len(X), 50.0))
+    far = np.ones((3, X.shape[1])) * [[1.0], [1e5], [1.0]]
+    assert model.coef_.sum() > 0.0071
+    with pytest.raises(FloatingPointError, match=r"prediction of row 1 .* its score is .*lower lr"):
+        model.predict(far)
+    assert np.isfinite(model.predict(far[[0, 2]])).all()
+
+
 # --- what users of scikit-learn expect ----------------------------------------------------------
 
 
@@ -286,7 +296,8 @@ def test_early_stopping_without_shuffling_learns_in_the_order_of_x():
 
 def test_sorted_rows_in_a_search():
     rows, labels = load_iris(return_X_y=True)
-    assert AdagradClassifierCV(random_state=0).fit(rows, labels).score(rows, labels) > 0.9
+    search = AdagradClassifierCV(random_state=0).fit(rows, labels)
+    assert search.best_estimator_.score(rows, labels) > 0.9
 
 
 def test_searches_have_weights_as_linear_models_have():
@@ -345,7 +356,8 @@ def test_labels_of_bytes_and_numbers_in_messages():
 def test_weights_of_scores(model):
     model.fit(X, Y)
     for weight in (2.0, np.array(2.0), np.full(200, 2.0), None):
-        assert model.fit(X, Y, sample_weight=weight).score(X, Y, sample_weight=weight) > 0.9
+        score = model.fit(X, Y, sample_weight=weight).score(X, Y, sample_weight=weight)
+        assert score == pytest.approx(model.score(X, Y))
     for method in (model.fit, model.score):
         with pytest.raises(ValueError, match="sample_weight must be numbers"):
             method(X, Y, sample_weight="abc")

@@ -31,6 +31,7 @@ from ..estimators.saving import packed, unpacked
 from ..input.broken import refuse_broken
 from ..input.checks import check_weights
 from .folds import Folds, Scoring
+from .scoring import NegLogLoss
 from .team import Team
 
 _OF_STREAM = ("cv_results_", "best_index_", "best_params_", "best_score_")
@@ -88,6 +89,12 @@ class BaseAdagradCV(BaseSearchCV, ABC):
                 if not isinstance(value, Real) or isinstance(value, bool):
                     raise TypeError(f"{name} has {value!r}, which is not a number.")
         return list(ParameterGrid(lists))
+
+    def _get_scorers(self):
+        estimator = self.estimator
+        if self.scoring is None and hasattr(estimator, "predict_proba"):
+            return NegLogLoss(estimator), "score"
+        return super()._get_scorers()
 
     # --- folds ----------------------------------------------------------------------------
 

@@ -61,7 +61,9 @@ class AdagradClassifierCV(BaseAdagradCV):
         As in AdagradClassifier.
     scoring : str, callable, list, tuple, dict or None, default=None
         What to judge candidates by, as in :class:`~sklearn.model_selection.GridSearchCV`. None
-        is ``score`` of the estimator.
+        is "neg_log_loss" where the loss has probabilities (of several labels, the mean of theirs),
+        and "accuracy" where it has none. The accuracy hardly tells well-chosen rates from larger
+        ones, whose probabilities are much too sure.
     cv : int, splitter, iterable or None, default=None
         How to split the rows into folds, as in GridSearchCV. None is 5 stratified folds.
     refit : bool, str or callable, default=True

@@ -1,0 +1,105 @@
+"""What a search does if nothing is set."""
+
+import numpy as np
+import pytest
+import sklearn
+from common import random_rows
+from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.metrics import accuracy_score, log_loss
+from sklearn.model_selection import GridSearchCV, KFold, train_test_split
+
+from sklearn_adagrad import AdagradClassifier, AdagradClassifierCV, AdagradRegressorCV
+
+
+def problem(n_classes=3, n_rows=60):
+    rng = np.random.default_rng(0)
+    return random_rows(rng, n_rows, 9, 0.5), np.arange(n_rows) % n_classes, rng.random(n_rows)
+
+
+def search_of(**parameters):
+    return AdagradClassifierCV(**{"lr": [0.1, 1.0], "cv": 3, "random_state": 0} | parameters)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_probabilities_are_judged_by_their_log_loss(n_classes):
+    X, y, weights = problem(n_classes)
+    for weight in ({}, {"sample_weight": weights}):
+        found = search_of().fit(X, y, **weight)
+        named = search_of(scoring="neg_log_loss").fit(X, y, **weight)
+        for name in ("mean_test_score", "std_test_score", "rank_test_score"):
+            np.testing.assert_allclose(found.cv_results_[name], named.cv_results_[name])
+        wanted = -log_loss(y, found.predict_proba(X), **weight)
+        assert found.score(X, y, **weight) == pytest.approx(wanted)
+        accuracy = accuracy_score(y, found.predict(X), **weight)
+        assert found.best_estimator_.score(X, y, **weight) == accuracy
+
+
+def test_classes_without_probabilities_by_their_accuracy():
+    X, y, _ = problem()
+    found = search_of(loss="hinge").fit(X, y)
+    assert found.score(X, y) == accuracy_score(y, found.predict(X))
+
+
+def test_numbers_by_r2():
+    X, y, _ = problem()
+    found = AdagradRegressorCV(lr=[0.1, 1.0], random_state=0).fit(X, y)
+    assert found.score(X, y) == found.best_estimator_.score(X, y)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, np.ndarray.tolist])
+def test_labels_by_the_mean_of_theirs(kind):
+    X, y, weights = problem()
+    y = kind(np.stack([y == 0, y == 1, y > 0], axis=1).astype(int))
+    found = search_of().fit(X, y, sample_weight=weights)
+    chances = found.predict_proba(X)
+    losses = [
+        log_loss(column, chance, sample_weight=weights, labels=[0, 1])
+        for column, chance in zip(np.asarray(y).T, chances.T, strict=True)
+    ]
+    assert found.score(X, y, sample_weight=weights) == pytest.approx(-np.mean(losses))
+    assert np.isfinite(found.cv_results_["mean_test_score"]).all()
+
+
+@pytest.mark.filterwarnings("ignore:The least populated class in y:UserWarning")
+@pytest.mark.parametrize("cv", [3, KFold(3)])
+def test_a_class_of_one_row(cv):
+    """No row of training has it in one fold, and none of the rows to judge in the others."""
+    X, y, _ = problem(2)
+    y[-1] = 7
+    found = search_of(cv=cv).fit(X, y)
+    for n in range(3):
+        assert np.isfinite(found.cv_results_[f"split{n}_test_score"]).all()
+
+
+def test_in_a_stream():
+    X, y, weights = problem()
+    found = search_of().partial_fit(X, y, classes=[0, 1, 2])
+    wanted = -log_loss(y, found.predict_proba(X), sample_weight=weights)
+    assert found.score(X, y, sample_weight=weights) == pytest.approx(wanted)
+
+
+def test_weights_are_routed_to_it():
+    X, y, weights = problem()
+    with sklearn.config_context(enable_metadata_routing=True):
+        found = search_of().set_fit_request(sample_weight=True).fit(X, y, sample_weight=weights)
+        plain = AdagradClassifier(max_iter=20, tol=None, random_state=0)
+        plain.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        scorer = sklearn.metrics.get_scorer("neg_log_loss").set_score_request(sample_weight=True)
+        grid = GridSearchCV(plain, {"lr": [0.1, 1.0]}, cv=3, scoring=scorer)
+        grid.fit(X, y, sample_weight=weights)
+        score = found.score(X, y, sample_weight=weights)
+        assert score == pytest.approx(grid.score(X, y, sample_weight=weights))
+    for name in ("mean_test_score", "rank_test_score"):
+        np.testing.assert_allclose(found.cv_results_[name], grid.cv_results_[name])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("load", [load_wine, load_breast_cancer])
+def test_no_worse_than_one_model(load):
+    X, y = load(return_X_y=True)
+    X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, random_state=1, stratify=y)
+    plain = AdagradClassifier(random_state=0).fit(X, y)
+    search = AdagradClassifierCV(random_state=0).fit(X, y)
+    losses = [log_loss(y_test, each.predict_proba(X_test)) for each in (search, plain)]
+    assert losses[0] < losses[1] + 0.02
+    assert search.best_estimator_.score(X_test, y_test) > plain.score(X_test, y_test) - 0.01
