@@ -21,7 +21,6 @@ ESTIMATORS = [
     AdagradRegressor("quantile", early_stopping=True, initial_accumulator_value=0.1),
     AdagradRegressor(Huber(0.5), lr=1.0, eps=1e-3, fit_intercept=False),
     AdagradClassifier(alpha=1e-4, l1_ratio=0.5, lr_decay=1e-3),
-    AdagradClassifier(rule="ftrl", alpha=1e-3, l1_ratio=1),
     AdagradRegressor(rule=Averaged(WeightDecay("ftrl"), first_row=20)),
 ]
 

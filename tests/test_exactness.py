@@ -144,7 +144,7 @@ def read_everything(model, X, y):
         if hasattr(model, method):
             getattr(model, method)(X)
     model.score(X, y)
-    repr(model), model._repr_html_(), model.get_params(), clone(model)
+    repr(model), model.get_params(), clone(model)
     pickle.dumps(model), copy.deepcopy(model), joblib.dump(model, io.BytesIO())
     for name in ("coef_", "intercept_", "accumulator_"):
         assert not getattr(model, name).flags.writeable  # a copy: it would have no effect
@@ -213,22 +213,23 @@ MAPPED = """
 import sys
 import joblib, numpy as np
 from common import AdagradClassifier, bits, random_rows, stream
-path, mode = sys.argv[1:]
+path = sys.argv[1]
 X, y = random_rows(np.random.default_rng(0)), np.arange(50) % 2
 whole = stream(AdagradClassifier(), X, y, [slice(0, 20), slice(20, 50)])
 begun = stream(AdagradClassifier(), X, y, [slice(0, 20)])
 joblib.dump(begun, path)
-resumed = joblib.load(path, mmap_mode=mode)
-np.testing.assert_array_equal(resumed.predict_proba(X), begun.predict_proba(X))
-resumed.partial_fit(X[20:], y[20:])
-assert bits(resumed) == bits(whole)
+for mode in ("r", "c", "r+"):
+    resumed = joblib.load(path, mmap_mode=mode)
+    assert isinstance(resumed._state.tables["weights"], np.memmap)
+    np.testing.assert_array_equal(resumed.predict_proba(X), begun.predict_proba(X))
+    resumed.partial_fit(X[20:], y[20:])
+    assert bits(resumed) == bits(whole)
 """
 
 
-@pytest.mark.parametrize("mode", ["r", "c", "r+"])
-def test_model_in_mapped_memory_goes_on_learning(mode, tmp_path):
+def test_model_in_mapped_memory_goes_on_learning(tmp_path):
     """Kernels write where they are told; in read-only memory that would end the process."""
-    run_python("-c", MAPPED, tmp_path / "model.joblib", mode)
+    run_python("-c", MAPPED, tmp_path / "model.joblib")
 
 
 @every_loss

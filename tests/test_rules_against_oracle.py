@@ -98,7 +98,7 @@ def with_absences(rng, n_rows, dtype=np.float64):
 @given(data=st.data())
 def test_absences_of_thousands_of_rows(case, data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
-    X, y = with_absences(rng, 5000)
+    X, y = with_absences(rng, 2500)
     weights = np.ones(len(y))
     model = AdagradRegressor(**data.draw(parameters(case)))
     begun = model.partial_fit(X[:-8], y[:-8])

@@ -10,7 +10,7 @@ SCRIPT = "import sys, stress; print(dict(getattr(stress, sys.argv[1])(int(sys.ar
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no timer that sends a signal")
 def test_interrupts_at_random_moments():
-    said = run_python("-c", SCRIPT, "interrupts", 1500)
+    said = run_python("-c", SCRIPT, "interrupts", 800)
     for what in ("partial_fit", "fit", "predict", "pickle"):
         assert f"('{what}', 'interrupted')" in said
     assert "('partial_fit', 'some')" in said
