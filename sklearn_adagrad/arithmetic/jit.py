@@ -43,7 +43,7 @@ _OPTIONS = {
     "fastmath": {"contract"},  # fused multiply-add; nothing that reorders a sum
     "no_cfunc_wrapper": True,  # a quarter of the time that a small function takes to compile
 }
-_CALLED = {"no_cpython_wrapper": True}  # from compiled code only
+_CALLED = {"no_cpython_wrapper": True, "forceinline": True}  # from compiled code only
 _PACKAGE = __name__.split(".")[0]
 
 
