@@ -14,6 +14,10 @@ import numpy as np
 from sklearn_adagrad import rules
 
 BY_NAME = {"adagrad": rules.Adagrad, "dual_averaging": rules.DualAveraging, "ftrl": rules.FTRL}
+FACTORS = {
+    rules.InverseScaling: lambda schedule, t: 1.0 / t**schedule.power_t,
+    rules.Warmup: lambda schedule, t: t / schedule.rows if t < schedule.rows else 1.0,
+}
 
 
 @dataclass
@@ -120,7 +124,8 @@ def per_feature(links, n_features, *, lr, eps, lr_decay=0.0, alpha=0.0, l1_ratio
 
 
 def rate(links, p, t):
-    factors = [each.schedule.factor(t) for each in links if hasattr(each, "schedule")]
+    schedules = [each.schedule for each in links if hasattr(each, "schedule")]
+    factors = [FACTORS[type(each)](each, t) for each in schedules]
     return p["lr"] * np.prod(factors) / (1.0 + (max(t, 1) - 1) * p["lr_decay"])
 
 

@@ -33,11 +33,12 @@ def test_an_engine_has_these_functions(engine):
     assert all(callable(getattr(engine, name)) for name in FUNCTIONS)
 
 
+@pytest.mark.parametrize("nth", [0, 1])
 @pytest.mark.parametrize("case", CASES, ids=name_of)
-def test_every_rule(engine, case):
+def test_every_rule(engine, case, nth):
     """The state of the eager oracle, and its predictions."""
     X, y, weights = problem()
-    model = stream(model_of(case), X, y, sample_weight=weights)
+    model = stream(model_of(case, nth=nth), X, y, sample_weight=weights)
     given = model.get_params() | {"loss": loss_object(AdagradRegressor, "squared_error")}
     begun = oracle.nothing(N_FEATURES, model.initial_accumulator_value)
     learnt = oracle.learn(begun, X.toarray(), y, weights, **given)
