@@ -18,6 +18,9 @@ from sklearn.model_selection._validation import (
     _warn_or_raise_about_fit_failures,
 )
 
+# Whether sparse results are arrays or matrices, by scikit-learn's option ``sparse_interface``.
+from sklearn.utils import _align_api_if_sparse
+
 # What ``_parameter_constraints`` are written in.
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
@@ -32,6 +35,7 @@ __all__ = [
     "HasMethods",
     "Interval",
     "StrOptions",
+    "_align_api_if_sparse",
     "_check_method_params",
     "_fit_context",
     "_insert_error_scores",

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.metrics import get_scorer_names
 from sklearn.utils.validation import check_is_fitted
 
 __all__ = ["SearchDisplay"]
@@ -133,8 +134,9 @@ class SearchDisplay:
         if metric not in metrics:
             known = ", ".join(map(repr, metrics))
             raise ValueError(f"metric={metric!r} is no score of this search: give one of {known}.")
-        scoring = getattr(search, "scoring", None)
-        name = scoring if metric == "score" and isinstance(scoring, str) else metric
+        scoring = getattr(search, "scoring", None) or repr(getattr(search, "scorer_", None))
+        named = isinstance(scoring, str) and scoring in get_scorer_names()
+        name = scoring if metric == "score" and named else metric
         if metric == "score" and "progressive_loss" in results:
             name = "negative progressive loss"
         name = name.replace("neg_", "negative ").replace("_", " ")

@@ -47,7 +47,6 @@ from sklearn_adagrad.rules import (
     Momentum,
     Multiplied,
 )
-from sklearn_adagrad.search.scoring import NegLogLoss
 
 SEARCHED = ("lr", "eps", "alpha", "l1_ratio", "initial_accumulator_value")
 PLAIN = {AdagradClassifierCV: AdagradClassifier, AdagradRegressorCV: AdagradRegressor}
@@ -93,7 +92,7 @@ def grid_of(search, **changes):
         del given[name]
     model = PLAIN[type(search)](**given, tol=None)
     if told["scoring"] is None and hasattr(model, "predict_proba"):
-        told["scoring"] = NegLogLoss(model)
+        told["scoring"] = "neg_log_loss"
     return GridSearchCV(model, lists, **told)
 
 

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import sklearn
 from common import random_rows
+from scipy.sparse import csr_array
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.metrics import accuracy_score, log_loss
-from sklearn.model_selection import GridSearchCV, KFold, train_test_split
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, train_test_split
 
 from sklearn_adagrad import AdagradClassifier, AdagradClassifierCV, AdagradRegressorCV
 
@@ -46,15 +48,16 @@ def test_numbers_by_r2():
     assert found.score(X, y) == found.best_estimator_.score(X, y)
 
 
-@pytest.mark.parametrize("kind", [np.asarray, np.ndarray.tolist])
+@pytest.mark.parametrize("kind", [np.asarray, np.ndarray.tolist, csr_array])
 def test_labels_by_the_mean_of_theirs(kind):
     X, y, weights = problem()
-    y = kind(np.stack([y == 0, y == 1, y > 0], axis=1).astype(int))
+    dense = np.stack([y == 0, y == 1, y > 0], axis=1).astype(int)
+    y = kind(dense)
     found = search_of().fit(X, y, sample_weight=weights)
     chances = found.predict_proba(X)
     losses = [
         log_loss(column, chance, sample_weight=weights, labels=[0, 1])
-        for column, chance in zip(np.asarray(y).T, chances.T, strict=True)
+        for column, chance in zip(dense.T, chances.T, strict=True)
     ]
     assert found.score(X, y, sample_weight=weights) == pytest.approx(-np.mean(losses))
     assert np.isfinite(found.cv_results_["mean_test_score"]).all()
@@ -66,9 +69,35 @@ def test_a_class_of_one_row(cv):
     """No row of training has it in one fold, and none of the rows to judge in the others."""
     X, y, _ = problem(2)
     y[-1] = 7
-    found = search_of(cv=cv).fit(X, y)
-    for n in range(3):
-        assert np.isfinite(found.cv_results_[f"split{n}_test_score"]).all()
+    found = search_of(cv=cv, lr=[0.1]).fit(X, y)
+    splitter = cv if isinstance(cv, KFold) else StratifiedKFold(cv)
+    for n, (train, test) in enumerate(splitter.split(X, y)):
+        model = clone(found.estimator).fit(X[train], y[train])
+        chances = dict(zip(model.classes_, model.predict_proba(X[test]).T, strict=True))
+        of_truth = [
+            chances[label][i] if label in chances else 0.0 for i, label in enumerate(y[test])
+        ]
+        wanted = np.mean(np.log(np.maximum(of_truth, np.finfo(float).eps)))
+        assert found.cv_results_[f"split{n}_test_score"] == pytest.approx([wanted])
+
+
+@pytest.mark.parametrize(
+    ("fitted_to", "judged_by", "message"),
+    [
+        ([0, 1], lambda y: y.astype(str), "Mix of label input types"),
+        ([0, 1], lambda y: np.stack([y, 1 - y], axis=1), "one class for each row"),
+        ([0, 1, 2], lambda y: np.array(["a", "b", "c"])[y], "Mix of label input types"),
+        (None, lambda y: y[:, 0], "y has shape .*the model has 2 labels"),
+        (None, lambda y: np.stack([y[:, 0]] * 3, axis=1), "y has shape .*the model has 2 labels"),
+        (None, lambda y: y + 1, "must be 0 or 1"),
+    ],
+)
+def test_targets_of_another_kind_are_refused(fitted_to, judged_by, message):
+    X, y, _ = problem(len(fitted_to or [0, 1]))
+    y = y if fitted_to else np.stack([y, 1 - y], axis=1)
+    found = search_of().fit(X, y)
+    with pytest.raises(ValueError, match=message):
+        found.score(X, judged_by(y))
 
 
 def test_in_a_stream():

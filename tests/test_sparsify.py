@@ -1,20 +1,22 @@
 """Models with many zeros, and models of which most features were never learnt."""
 
 import pickle
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
+import sklearn
 from common import DTYPES, bits, every_estimator, random_rows, small_data, stream, trained
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from problems import learn
 from scipy import sparse
-from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from stacks import CASES, MULTIPLES, N_FEATURES, name_of, rule_problems
 
 from sklearn_adagrad import AdagradClassifier, AdagradClassifierCV, AdagradRegressor
-from sklearn_adagrad.rules import Multiplied
+from sklearn_adagrad.rules import Adagrad, Multiplied
 
 WIDTH = 2**16
 
@@ -28,7 +30,8 @@ def model_with_zeros(n_outputs=1):
     rng = np.random.default_rng(0)
     X = random_rows(rng, 60, 40)
     y = X[:, [0, 1]] @ np.array([1.0, -2.0]) + 0.01 * rng.standard_normal(60)
-    y = y if n_outputs == 1 else np.stack([y] * n_outputs, axis=1)
+    if n_outputs > 1:
+        y = np.stack([np.roll(y, n) for n in range(n_outputs)], axis=1)
     model = AdagradRegressor(lr=0.3, alpha=0.2, l1_ratio=1.0, max_iter=20, tol=None)
     return model.fit(X, y), X, y
 
@@ -45,6 +48,7 @@ def test_weights_and_predictions_stay_the_same(n_outputs):
     np.testing.assert_array_equal(model.coef_.toarray(), np.atleast_2d(coef))
     np.testing.assert_array_equal(model.predict(X), predictions)
     learnt = np.atleast_2d(coef).any(axis=0)
+    assert n_outputs == 1 or (np.atleast_2d(coef)[:, learnt] == 0).any()
     kept, before = np.atleast_2d(model.accumulator_), np.atleast_2d(accumulator)
     np.testing.assert_array_equal(kept[:, learnt], before[:, learnt])
     assert not kept[:, ~learnt].any()
@@ -85,7 +89,7 @@ def test_pickles_hold_what_was_learnt(dtype):
 @pytest.mark.parametrize("case", CASES[::6], ids=name_of)
 @settings(max_examples=5, deadline=None)
 @given(data=st.data())
-def test_pickles_of_every_rule_lose_nothing(case, data):
+def test_pickles_of_some_rules_lose_nothing(case, data):
     problem = data.draw(rule_problems(case))
     n_seen = data.draw(st.integers(0, N_FEATURES))
     problem["X"] = sparse.csr_array(problem["X"] * (np.arange(N_FEATURES) < n_seen))
@@ -114,7 +118,43 @@ def test_there_must_be_a_model(estimator):
             getattr(estimator(), method)()
 
 
-@every_estimator
-def test_clones_are_dense(estimator):
-    model = trained(estimator).sparsify()
-    assert not sparse.issparse(stream(clone(model), *small_data()).coef_)
+@pytest.mark.parametrize("interface", ["spmatrix", "sparray"])
+def test_the_kind_of_sparse_matrix_is_an_option(interface):
+    with sklearn.config_context(sparse_interface=interface):
+        coef = trained(AdagradClassifier).sparsify().coef_
+    assert isinstance(coef, sparse.spmatrix) == (interface == "spmatrix")
+
+
+class FromOne(NamedTuple):
+    """Adagrad from weights of 1."""
+
+    rule: tuple = Adagrad()
+
+    def start(self, settings):
+        return {"weight": 1.0}
+
+
+def test_weights_that_do_not_begin_at_zero():
+    model = AdagradRegressor(rule=FromOne()).partial_fit(*small_data())
+    with pytest.raises(ValueError, match="rule=FromOne.* begins with weights that are not zero"):
+        model.sparsify()
+    assert bits(copied(model)) == bits(model)
+
+
+def test_after_an_interrupted_call():
+    """Rows and classes are counted first."""
+    model = trained(AdagradClassifier, class_weight="balanced")
+    before, (X, y) = model._class_counts.copy(), small_data()
+    engine = model._engine
+
+    def interrupted(*arguments, **more):
+        engine.learn(*arguments, **more)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            type(model), "_engine", SimpleNamespace(**vars(engine) | {"learn": interrupted})
+        )
+        with pytest.raises(KeyboardInterrupt):
+            model.partial_fit(X, y)
+    assert (model.sparsify()._class_counts > before).all()

@@ -43,7 +43,8 @@ _OPTIONS = {
     "fastmath": {"contract"},  # fused multiply-add; nothing that reorders a sum
     "no_cfunc_wrapper": True,  # a quarter of the time that a small function takes to compile
 }
-_CALLED = {"no_cpython_wrapper": True, "forceinline": True}  # from compiled code only
+# From compiled code only. A call would pass all that is in its named tuples, number by number.
+_CALLED = {"no_cpython_wrapper": True, "forceinline": True}
 _PACKAGE = __name__.split(".")[0]
 
 
@@ -53,7 +54,7 @@ def compiled(function):
 
 
 def shared(function):
-    """The same for a function that only kernels call: it is compiled once for all of them."""
+    """The same for a function that only kernels call: numba's part of the work is done once."""
     return function if config.DISABLE_JIT else _kept(function, (function.__module__,), True)
 
 

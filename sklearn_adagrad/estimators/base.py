@@ -248,17 +248,6 @@ class BaseAdagrad(CallbackSupportMixin, Fitted, ABC):
             raise self._divergence(problem, row, loss, bound, state)
         return self
 
-    def _settle(self):
-        """Count the rows of a call, also if it did not come to its end."""
-        pending = vars(self).get("_pending")
-        if pending is None:
-            return
-        done, counts = pending.done(self._state.t), pending.counts
-        if counts and done < len(pending.y):
-            passed = pending.y[:done], pending.weights[:done]
-            _, counts = self._weigh_in_passing(*passed, vars(self))
-        self._commit(counts, gone=["_pending"])
-
     def _learn(self, problem, order, loss, bound, state, *, refuses=False):
         """One pass. Returns None, or the row where numbers gave out.
 

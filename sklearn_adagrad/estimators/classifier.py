@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import ClassifierMixin
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils.metaestimators import available_if
@@ -144,7 +144,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
         The weights, float32 if the first input was float32, else float64. One row if there are
         two classes; positive weights are for ``classes_[1]``. Reading it copies all weights. After
-        ``sparsify`` a :class:`~scipy.sparse.csr_matrix`.
+        ``sparsify`` a sparse matrix or array, by scikit-learn's option ``sparse_interface``.
     intercept_ : ndarray of shape (1,) or (n_classes,)
         The intercepts; 0 if never learnt.
     accumulator_ : ndarray of the shape of ``coef_``
@@ -594,7 +594,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         return super().score(X, y, sample_weight)
 
     @property
-    def coef_(self) -> NDArray | csr_matrix:
+    def coef_(self) -> NDArray | csr_array | csr_matrix:
         return self._at_once()._coef()
 
     @property

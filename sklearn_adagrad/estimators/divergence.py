@@ -62,15 +62,3 @@ def check_finite_scores(scores, numbers, rows):
                 f"The score of row {n} is beyond the range of float64: its largest value is "
                 f"{size:.2g}. Scale the features as those that were learnt."
             )
-
-
-def check_finite_predictions(predictions, scores):
-    """Refuse predictions that are beyond the range of float64, though their scores are not."""
-    finite = np.isfinite(predictions)
-    if not finite.all():
-        place = tuple(np.argwhere(~finite)[0])
-        raise FloatingPointError(
-            f"The prediction of row {place[0]} is beyond the range of float64, since its score is "
-            f"{scores[place]:.4g}. Scale the features as those that were learnt, or learn with a "
-            "lower lr."
-        )

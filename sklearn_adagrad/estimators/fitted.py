@@ -3,9 +3,10 @@
 from typing import Self
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_array
 from sklearn.utils.validation import check_is_fitted
 
+from .._sklearn import _align_api_if_sparse
 from ..engines import ENGINES
 from ..input.checks import check_rows, take_rows
 from ..model.state import copy_state, field
@@ -19,7 +20,7 @@ INPUT = ("n_features_in_", "feature_names_in_")
 
 
 class Fitted(Parameters):
-    """An estimator as it is read."""
+    """A model and what can be asked of it; ``base`` has what trains it."""
 
     @property
     def _engine(self):
@@ -104,9 +105,11 @@ class Fitted(Parameters):
     def sparsify(self) -> Self:
         """Let ``coef_`` be a sparse matrix, and forget all that belongs to weights of zero.
 
-        For models with many zeros, of a penalty with ``l1_ratio`` above 0, say: their pickles hold
-        only the weights that are not zero, with what the rule remembers of them. Predictions stay
-        the same. A feature that is forgotten, its accumulator too, is new if it is learnt again.
+        For models with many zeros, of a penalty with ``l1_ratio`` above 0, say. A feature whose
+        weights are zero for all outputs is forgotten, its accumulators too: it is new if it is
+        learnt again. If these are more than half, pickles hold the others only. Predictions stay
+        the same, and so does what ``partial_fit`` learns of the others. ``coef_`` is sparse until
+        ``densify`` or the next ``fit``.
 
         Returns
         -------
@@ -117,6 +120,8 @@ class Fitted(Parameters):
         ------
         sklearn.exceptions.NotFittedError
             If there is no model yet.
+        ValueError
+            If the rule begins with weights that are not zero.
         """
         check_is_fitted(self)
         with turn_of(self):
@@ -146,9 +151,20 @@ class Fitted(Parameters):
     def _coef(self):
         """The weights, a row for each head."""
         coef = self._read("weight", "weights")
-        return csr_matrix(coef) if vars(self).get("_is_sparse") else coef
+        return _align_api_if_sparse(csr_array(coef)) if vars(self).get("_is_sparse") else coef
 
     # --- other threads, interrupts, files -------------------------------------------------
+
+    def _settle(self):
+        """Count the rows of a call, also if it did not come to its end."""
+        pending = vars(self).get("_pending")
+        if pending is None:
+            return
+        done, counts = pending.done(self._state.t), pending.counts
+        if counts and done < len(pending.y):
+            passed = pending.y[:done], pending.weights[:done]
+            _, counts = self._weigh_in_passing(*passed, vars(self))
+        self._commit(counts, gone=["_pending"])
 
     def _at_once(self):
         """This estimator as it is now: what is set or fitted from now on is not in it."""

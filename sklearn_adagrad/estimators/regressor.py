@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_matrix, issparse
+from scipy.sparse import csr_array, csr_matrix, issparse
 from sklearn.base import RegressorMixin
 from sklearn.model_selection import ShuffleSplit
 
@@ -15,7 +15,6 @@ from ..input.checks import check_numbers, check_weights
 from ..input.targets import of_columns
 from .base import BaseAdagrad
 from .calls import accounted
-from .divergence import check_finite_predictions
 from .parameters import loss_options
 
 
@@ -105,8 +104,8 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
     ----------
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The weights, float32 if the first input was float32, else float64. Reading it copies
-        all weights. After ``sparsify`` a :class:`~scipy.sparse.csr_matrix` of shape
-        (n_targets, n_features).
+        all weights. After ``sparsify`` a sparse matrix or array, by scikit-learn's option
+        ``sparse_interface``, of shape (n_targets, n_features).
     intercept_ : ndarray of shape (1,) or (n_targets,)
         The intercept; 0 if never learnt.
     accumulator_ : ndarray of the shape of ``coef_``
@@ -354,9 +353,16 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         scores = scores[:, 0] if model._n_targets is None else scores
         if not hasattr(loss, "prediction"):
             return scores
-        with np.errstate(over="ignore"):  # what is too large is refused
+        with np.errstate(over="ignore"):
             predictions = loss.prediction(scores)
-        check_finite_predictions(predictions, scores)
+        finite = np.isfinite(predictions)
+        if not finite.all():
+            place = tuple(np.argwhere(~finite)[0])
+            raise FloatingPointError(
+                f"The prediction of row {place[0]} is beyond the range of float64, since its score "
+                f"is {scores[place]:.4g}. Scale the features as those that were learnt, or learn "
+                "with a lower lr."
+            )
         return predictions
 
     def score(
@@ -383,7 +389,7 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         return super().score(X, y, sample_weight)
 
     @property
-    def coef_(self) -> NDArray | csr_matrix:
+    def coef_(self) -> NDArray | csr_array | csr_matrix:
         model = self._at_once()
         return model._for_targets(model._coef())
 

@@ -7,7 +7,7 @@ change its names; and a number for the format.
 from ..model.binding import rebound
 from ..model.guard import Guard
 from ..model.state import State
-from ..model.untouched import with_untouched, without_untouched
+from ..model.untouched import compact, expanded
 
 FORMAT = 1
 
@@ -19,7 +19,7 @@ def packed(attributes):
     if "_state" in saved:
         state, bound = saved.pop("_state"), saved.pop("_bound")
         saved["_learnt"] = {
-            "tables": without_untouched(bound, state),
+            "tables": compact(bound, state),
             "totals": state.totals,
             "losses": state.losses,
             "arguments": bound.arguments,
@@ -42,6 +42,6 @@ def unpacked(saved, name):
         tables, losses = learnt["tables"], learnt["losses"]
         dtype = tables["intercept"].dtype[0].base
         bound = rebound(learnt["arguments"], dtype)
-        tables = with_untouched(bound, tables, dtype, losses.shape[1])
+        tables = expanded(bound, tables, dtype, losses.shape[1])
         known |= {"_state": State(tables, learnt["totals"], losses, Guard()), "_bound": bound}
     return known

@@ -11,7 +11,7 @@ from ..arithmetic.jit import inlined
 
 
 class Targets(NamedTuple):
-    """Numbers with a column for each output, or classes; what they are not has no rows.
+    """Numbers with a column for each output; or, where ``values`` has no rows, classes.
 
     Of one of several classes, 1 is for the head of that class, and -1 for the others.
     """

@@ -1,4 +1,4 @@
-"""Records that are as they began: they need not be saved."""
+"""Features that no row has had: their records are as they began, and need not be saved."""
 
 import numpy as np
 
@@ -7,12 +7,12 @@ from .state import copy_state, field, new_state
 
 
 def forget_zeros(bound, state):
-    """A copy of ``state`` in which features without a weight other than zero are new."""
+    """A copy of ``state`` in which features are new whose weights are all zero."""
     began = _beginning(bound, state)
     if began is None or field(bound, began, "weights", "weight").any():
         raise ValueError(
-            f"{type(bound.base).__name__} begins with weights that are not zero: a feature that "
-            "is forgotten would have one again."
+            f"rule={bound.arguments[0]['rule']!r} begins with weights that are not zero: a feature "
+            "that is forgotten would have one again."
         )
     zeros = ~field(bound, state, "weights", "weight").any(axis=0)
     state = copy_state(state)
@@ -20,8 +20,8 @@ def forget_zeros(bound, state):
     return state
 
 
-def without_untouched(bound, state):
-    """The tables of ``state``; that of the weights without what need not be saved, if much is."""
+def compact(bound, state):
+    """The tables of ``state``; if that saves half of the weights', only what is not untouched."""
     began, table = _beginning(bound, state), state.tables["weights"]
     if began is None:
         return state.tables
@@ -32,23 +32,28 @@ def without_untouched(bound, state):
     return state.tables | {"weights": touched}
 
 
-def with_untouched(bound, tables, dtype, n_heads):
-    """The tables again."""
+def expanded(bound, tables, dtype, n_heads):
+    """From what ``compact`` has returned to the tables of a state."""
     touched = tables["weights"]
     if not isinstance(touched, dict):
         return tables
-    began = new_state(bound, touched["size"], dtype, n_heads // bound.n_candidates)
-    weights = began.tables["weights"]
+    weights = _new_state(bound, touched["size"], dtype, n_heads).tables["weights"]
     weights[touched["places"]] = touched["records"]
     return tables | {"weights": weights}
 
 
 def _beginning(bound, state):
-    """What ``state`` was before the first row, or None if that was random."""
+    """What ``state`` was before the first row, or None if that was random.
+
+    Only what rules write there takes memory: zeros are not touched.
+    """
     if any(hasattr(each, "draw") for each in chain(bound.rule)):
         return None
-    n_outputs = state.n_heads // bound.n_candidates
-    return new_state(bound, state.n_features, state.dtype, n_outputs)
+    return _new_state(bound, state.n_features, state.dtype, state.n_heads)
+
+
+def _new_state(bound, n_features, dtype, n_heads):
+    return new_state(bound, n_features, dtype, n_heads // bound.n_candidates)
 
 
 def _words(table):

@@ -9,6 +9,7 @@ import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
+from scipy.sparse import csr_array, csr_matrix
 from scipy.stats import rankdata
 from sklearn import get_config
 from sklearn.base import clone, is_classifier
@@ -302,7 +303,9 @@ class BaseAdagradCV(BaseSearchCV, ABC):
         Returns
         -------
         score : float
-            As of GridSearchCV; with several scores, that which ``refit`` names.
+            As of GridSearchCV; with several scores, that which ``refit`` names. Without
+            ``scoring``, minus the log loss of classes with probabilities, else the ``score`` of
+            the estimator.
         """
         if get_config()["enable_metadata_routing"] and "_team" not in vars(self):
             return super().score(X, y, **params)
@@ -321,8 +324,8 @@ class BaseAdagradCV(BaseSearchCV, ABC):
         return self.best_estimator_
 
     @property
-    def coef_(self) -> NDArray:
-        """The weights of the best candidate, in the shape that the estimator gives them."""
+    def coef_(self) -> NDArray | csr_array | csr_matrix:
+        """The weights of the best candidate, as the estimator gives them."""
         return self._predictor().coef_
 
     @property

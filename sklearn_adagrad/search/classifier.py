@@ -22,9 +22,9 @@ class AdagradClassifierCV(BaseAdagradCV):
     """AdagradClassifier that tries many learning rates in one pass over the rows.
 
     Every combination of the listed values is a candidate. ``fit`` compares them by
-    cross-validation, with the result of :class:`~sklearn.model_selection.GridSearchCV`, but visits
-    each row once for all of them. ``partial_fit`` compares them on a stream, by the mean loss of
-    the rows, each just before it is learnt.
+    cross-validation, with the results of :class:`~sklearn.model_selection.GridSearchCV` for the
+    same ``scoring``, but visits each row once for all of them. ``partial_fit`` compares them on a
+    stream, by the mean loss of the rows, each just before it is learnt.
 
     Parameters
     ----------
@@ -61,9 +61,10 @@ class AdagradClassifierCV(BaseAdagradCV):
         As in AdagradClassifier.
     scoring : str, callable, list, tuple, dict or None, default=None
         What to judge candidates by, as in :class:`~sklearn.model_selection.GridSearchCV`. None
-        is "neg_log_loss" where the loss has probabilities (of several labels, the mean of theirs),
-        and "accuracy" where it has none. The accuracy hardly tells well-chosen rates from larger
-        ones, whose probabilities are much too sure.
+        is "neg_log_loss" where the loss has probabilities, and "accuracy" where it has none. The
+        accuracy hardly tells well-chosen rates from larger ones, whose probabilities are much too
+        sure. Of several labels it is the mean of theirs; a class that no row of training has counts
+        with a probability of 0.
     cv : int, splitter, iterable or None, default=None
         How to split the rows into folds, as in GridSearchCV. None is 5 stratified folds.
     refit : bool, str or callable, default=True
@@ -124,8 +125,8 @@ class AdagradClassifierCV(BaseAdagradCV):
     Notes
     -----
     ``fit`` gives, to rounding, the ``cv_results_`` of GridSearchCV with the same lists and
-    ``AdagradClassifier(tol=None)``, given the same ``max_iter``, ``shuffle`` and, as an int,
-    ``random_state``. Fetching a feature's record from memory and reading a row costs more than
+    ``AdagradClassifier(tol=None)``, given the same ``scoring``, ``max_iter``, ``shuffle`` and, as
+    an int, ``random_state``. Fetching a feature's record from memory and reading a row costs more than
     updating a weight, and is done once for all candidates of a fold.
 
     In ``partial_fit`` every candidate predicts each row before it learns it; the one with the

@@ -111,8 +111,8 @@ class AdagradRegressorCV(BaseAdagradCV):
     Notes
     -----
     ``fit`` gives, to rounding, the ``cv_results_`` of GridSearchCV with the same lists and
-    ``AdagradRegressor(tol=None)``, given the same ``max_iter``, ``shuffle`` and, as an int,
-    ``random_state``. Fetching a feature's record from memory and reading a row costs more than
+    ``AdagradRegressor(tol=None)``, given the same ``scoring``, ``max_iter``, ``shuffle`` and, as an
+    int, ``random_state``. Fetching a feature's record from memory and reading a row costs more than
     updating a weight, and is done once for all candidates of a fold.
 
     In ``partial_fit`` every candidate predicts each row before it learns it; the one with the

@@ -1,10 +1,12 @@
 """What decides between candidates if the user does not say it."""
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.metrics import log_loss
 from sklearn.utils.metadata_routing import get_routing_for_object
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.multiclass import unique_labels
+
+from ..estimators.labels import encode_labels
+from ..input.checks import check_target
 
 
 class NegLogLoss:
@@ -19,19 +21,23 @@ class NegLogLoss:
 
     def __call__(self, estimator, X, y, sample_weight=None):
         chances = estimator.predict_proba(X)
-        if np.ndim(y) == 2 and np.shape(y)[1] > 1:
-            y = y.toarray() if issparse(y) else np.asarray(y)
-            labels = (np.stack([1.0 - each, each], axis=1) for each in chances.T)
-            columns = zip(y.T, labels, strict=True)
-            return float(np.mean([self._score(*each, [0, 1], sample_weight) for each in columns]))
-        y = column_or_1d(y)
-        classes = np.union1d(estimator.classes_, y)
+        y = check_target(estimator, y, len(chances))
+        if estimator._is_multilabel:
+            columns = zip(encode_labels(y, chances.shape[1]).T, chances.T, strict=True)
+            return -float(
+                np.mean(
+                    [
+                        log_loss(on, chance, sample_weight=sample_weight, labels=[False, True])
+                        for on, chance in columns
+                    ]
+                )
+            )
+        if y.ndim == 2:
+            raise ValueError("y has columns of labels, but the model has one class for each row.")
+        classes = unique_labels(estimator.classes_, y)
         every = np.zeros((len(chances), len(classes)))
         every[:, np.searchsorted(classes, estimator.classes_)] = chances
-        return self._score(y, every, classes, sample_weight)
-
-    def _score(self, y, chances, classes, sample_weight):
-        return -log_loss(y, chances, sample_weight=sample_weight, labels=classes)
+        return -log_loss(y, every, sample_weight=sample_weight, labels=classes)
 
     def __repr__(self):
         return "neg_log_loss"

@@ -8,13 +8,12 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from ..estimators.classifier import AdagradClassifier
+from ..estimators.fitted import INPUT
 from ..estimators.regressor import AdagradRegressor
 from ..estimators.training import Problem
 from ..model.binding import same_rule, stacked
 from ..model.state import candidate_state, new_state, record_dtype
 from .memory import check_memory
-
-_INPUT = ("n_features_in_", "feature_names_in_")
 
 
 class Team:
@@ -35,7 +34,7 @@ class Team:
         for first in range(0, len(self.candidates), size):
             part = Team(self.plain_estimator, self.candidates[first : first + size])
             about = vars(self.estimator)
-            vars(part.estimator).update({name: about[name] for name in _INPUT if name in about})
+            vars(part.estimator).update({name: about[name] for name in INPUT if name in about})
             yield part
 
     def resumed(self, estimator, candidates):

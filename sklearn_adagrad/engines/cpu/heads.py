@@ -34,6 +34,8 @@ from .records import keep_rolled, lanes_of, put_lanes
 from .rows import BLOCK, fetch_row, inspect, max_abs_of, norm_of, span
 from .subnormal import flush, restore
 
+# What vectors there are is a type and not a number: the compiler leaves out the others.
+
 
 class Four(NamedTuple):
     """One vector of four heads."""
@@ -114,7 +116,7 @@ def _settings_of(settings, h, size):
 
 
 def _if_any(function):
-    """Let ``function``, whose third argument are heads, do nothing for vectors that they lack."""
+    """Let ``function`` do nothing where the heads, its third argument, have no such vector."""
 
     @by_type(function, literal=True)
     def choose(*kinds):
