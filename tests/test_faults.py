@@ -1,6 +1,7 @@
 """Situations in which users of such libraries were let down; each has its right value here."""
 
 import pickle
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -270,6 +271,64 @@ def test_arrays_of_other_kinds(kind):
     for arrays in ((plain.view(kind), plain), (plain, plain.view(kind))):
         with pytest.raises(TypeError, match=r"(params|grads)\[0\] is a (matrix|MaskedArray)"):
             optim.Optimizer().step(*arrays)
+
+
+@pytest.mark.parametrize("place", ["indptr", "indices"])
+@pytest.mark.parametrize("search", [False, True])
+def test_broken_targets_reach_no_scorer(search, place):
+    labels = np.stack([Y, 1 - Y, Y], axis=1)
+    model = AdagradClassifierCV(lr=[0.1, 1.0], cv=2) if search else AdagradClassifier()
+    model.partial_fit(X, labels)
+    broken = sparse.csr_array(labels)
+    getattr(broken, place)[3] = 10**6
+    for scoring in (None, "accuracy") if search else (None,):
+        if search:
+            model.set_params(scoring=scoring)
+        with pytest.raises(ValueError, match=r"of y.*Rebuild y"):
+            model.score(X, broken)
+
+
+def test_diagonals_that_scipy_would_wrap():
+    diagonals = sparse.dia_array((np.ones((1, 5)), [0]), shape=(10, 5))
+    diagonals.offsets = np.array([2**40])
+    with pytest.raises(ValueError, match=r"X has the diagonal 1099511627776, but its shape is"):
+        AdagradRegressor().fit(diagonals, np.arange(10.0))
+
+
+def test_labels_in_nullable_columns():
+    frame = pd.DataFrame(np.stack([Y, 1 - Y], axis=1)).astype("Int64")
+    plain = AdagradClassifier(max_iter=3, tol=None).fit(X, frame)
+    search = AdagradClassifierCV(lr=[0.1, 1.0], cv=2, random_state=0).fit(X, frame)
+    assert plain.score(X, frame) > 0.9
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert np.isfinite(search.score(X, frame))
+
+
+class Certain(NamedTuple):
+    """A loss whose probabilities are none."""
+
+    by: float
+
+    def value(self, y, score):
+        return 0.5 * (score - y) ** 2
+
+    def gradient(self, y, score):
+        return score - y
+
+    def probability(self, score):
+        return self.by * (2.0 + score)
+
+
+@pytest.mark.parametrize("by", [np.inf, 1.0, -1.0])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_probabilities_of_a_loss_are_between_zero_and_one(by, n_classes):
+    model = AdagradClassifier(Certain(by)).partial_fit(
+        X, np.arange(len(X)) % n_classes, range(3)[:n_classes]
+    )
+    with pytest.raises(
+        ValueError, match=r"loss=Certain\(by=.* gives row 0 the probability .* from 0 to 1"
+    ):
+        model.predict_proba(X)
 
 
 @pytest.mark.parametrize("loss", ["poisson", "gamma", "tweedie"])

@@ -90,6 +90,7 @@ def test_a_class_of_one_row(cv):
         (None, lambda y: y[:, 0], "y has shape .*the model has 2 labels"),
         (None, lambda y: np.stack([y[:, 0]] * 3, axis=1), "y has shape .*the model has 2 labels"),
         (None, lambda y: y + 1, "must be 0 or 1"),
+        ([0, 1], lambda y: None, "y is\n?.*None"),
     ],
 )
 def test_targets_of_another_kind_are_refused(fitted_to, judged_by, message):

@@ -136,7 +136,7 @@ class FromOne(NamedTuple):
 
 def test_weights_that_do_not_begin_at_zero():
     model = AdagradRegressor(rule=FromOne()).partial_fit(*small_data())
-    with pytest.raises(ValueError, match="rule=FromOne.* begins with weights that are not zero"):
+    with pytest.raises(ValueError, match=r"rule=FromOne.* begins with weights that are not zero"):
         model.sparsify()
     assert bits(copied(model)) == bits(model)
 

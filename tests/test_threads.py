@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from common import (
     every_loss,
     random_rows,
     random_targets,
+    small_data,
     stream,
 )
 from joblib import Parallel, delayed
@@ -244,3 +246,30 @@ def test_a_forked_process_holds_no_lock_of_another_thread():
     done.set()
     thread.join()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("is_search", [False, True])
+def test_copies_beside_many_short_calls_are_of_one_moment(is_search):
+    """As many rows are counted by class as were learnt."""
+    X, y = small_data()
+    estimator = AdagradClassifierCV(lr=[0.1, 1.0]) if is_search else AdagradClassifier()
+    model = estimator.set_params(class_weight="balanced").partial_fit(X, y, classes=[0, 1])
+    stop = threading.Event()
+
+    def learn():
+        while not stop.is_set():
+            model.partial_fit(X, y)
+
+    learner = threading.Thread(target=learn)
+    learner.start()
+    try:
+        for _ in range(150):
+            copies = [pickle.loads(pickle.dumps(model))]
+            copies += [model.best_estimator_] if is_search else []
+            for copy in copies:
+                plain = copy._team.estimator if hasattr(copy, "_team") else copy
+                assert plain._class_counts.sum() == plain.t_
+                assert not hasattr(plain, "_pending")
+    finally:
+        stop.set()
+        learner.join()

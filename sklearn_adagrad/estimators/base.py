@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from functools import partial
 
 import numpy as np
+from sklearn.base import is_regressor
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -81,10 +82,11 @@ class BaseAdagrad(CallbackSupportMixin, Fitted, ABC):
             ACCOUNT.tell = lambda: ALL if vars(self).get("_state") is outcome.state else NOTHING
             self._commit(fitted, gone={*_JUDGED, *INPUT, "_is_sparse"} - {*fitted})
         if not outcome.converged:
+            scale = ", scale y" if is_regressor(self) else ""
             warnings.warn(
                 f"Training stopped at max_iter={self.max_iter} epochs, before the loss stopped "
-                f"improving by tol={self.tol:g}. Raise max_iter or lr, or set tol=None to train "
-                "for a fixed number of epochs.",
+                f"improving by tol={self.tol:g}. Raise max_iter or lr{scale}, or set tol=None to "
+                "train for a fixed number of epochs.",
                 ConvergenceWarning,
                 stacklevel=5,
             )

@@ -13,7 +13,6 @@ from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from .._sklearn import StrOptions, _fit_context
 from .._types import Loss, MatrixLike, Rule
 from ..formulas.losses import CLASSIFICATION, LogLoss, Multinomial
-from ..input.checks import check_weights
 from ..input.labels import refuse_missing
 from ..input.targets import of_classes, of_columns
 from .base import BaseAdagrad
@@ -535,6 +534,8 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         ------
         AttributeError
             If the loss has no probabilities.
+        ValueError
+            If a loss of your own gives a probability that is none.
 
         References
         ----------
@@ -543,8 +544,16 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         """
         model = self._at_once()
         scores = model._scores(X)
+        loss = model._loss_for(vars(model))
         with np.errstate(under="ignore"):
-            chances = model._loss_for(vars(model)).probability(scores)
+            chances = loss.probability(scores)
+        possible = (chances >= 0.0) & (chances <= 1.0)
+        if not possible.all():
+            place = tuple(np.argwhere(~possible)[0])
+            raise ValueError(
+                f"loss={model.loss!r} gives row {place[0]} the probability {chances[place]:g}: its "
+                "method probability(score) must return numbers from 0 to 1."
+            )
         if model._is_multilabel:
             return chances
         if chances.shape[1] == 1:
@@ -589,8 +598,9 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         score : float
             At most 1.
         """
-        if sample_weight is not None:
-            sample_weight = check_weights(sample_weight, np.shape(X)[0])
+        y, sample_weight = self._with_targets(X, y, sample_weight)
+        if vars(self).get("_is_multilabel"):
+            y = encode_labels(y, len(self.classes_))
         return super().score(X, y, sample_weight)
 
     @property

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn import _align_api_if_sparse
 from ..engines import ENGINES
-from ..input.checks import check_rows, take_rows
+from ..input.checks import check_rows, check_target, check_weights, take_rows
 from ..model.state import copy_state, field
 from ..model.untouched import forget_zeros
 from .calls import turn_of
@@ -17,6 +17,7 @@ from .parameters import Parameters
 from .saving import packed, unpacked
 
 INPUT = ("n_features_in_", "feature_names_in_")
+_TRIES = 3  # before a reader that needs all of one moment waits for its turn
 
 
 class Fitted(Parameters):
@@ -148,6 +149,15 @@ class Fitted(Parameters):
             self._commit({}, gone=["_is_sparse"])
         return self
 
+    def _with_targets(self, X, y, sample_weight):
+        """What ``score`` takes besides ``X``, checked before anything converts it."""
+        shape = np.shape(X)
+        if not shape:  # no rows: predict will say so
+            return y, sample_weight
+        if sample_weight is not None:
+            sample_weight = check_weights(sample_weight, shape[0])
+        return check_target(self, y, shape[0]), sample_weight
+
     def _coef(self):
         """The weights, a row for each head."""
         coef = self._read("weight", "weights")
@@ -182,12 +192,30 @@ class Fitted(Parameters):
     def _about_input(self):
         return {name: vars(self)[name] for name in INPUT if name in vars(self)}
 
-    def __getstate__(self):
-        model = self._at_once()
-        if model.__sklearn_is_fitted__():
-            vars(model).update(_state=copy_state(model._state), _bound=model._bound)
+    def _in_one_moment(self, copied):
+        """This estimator with the ``_state`` that ``copied`` takes from it, between two rows."""
+
+        def taken():
+            model = self._at_once()
+            vars(model).update(_state=copied(model))
             model._settle()
-        return packed(vars(model))
+            return model
+
+        for _ in range(_TRIES):
+            before = vars(self)
+            try:
+                model = taken()
+            except LookupError:  # rows were learnt meanwhile that the call before did not have
+                continue
+            if vars(self) is before:  # every call that learns begins with new ones
+                return model
+        with turn_of(self):
+            return taken()
+
+    def __getstate__(self):
+        if not self.__sklearn_is_fitted__():
+            return packed(vars(self))
+        return packed(vars(self._in_one_moment(lambda model: copy_state(model._state))))
 
     def __setstate__(self, saved):
         self.__dict__ = unpacked(saved, type(self).__name__)

@@ -35,9 +35,9 @@ def encode(y, classes, name="y"):
     if not known.all():
         row = int(np.argmin(known))
         raise ValueError(
-            f"{name}[{row}] = {shown(y[row])} is not one of the classes {classes!r}. Classes "
-            "cannot join a trained model: name all of them in the first call to partial_fit, or "
-            "fit anew."
+            f"{name}[{row}] = {shown(y[row])} is not one of the classes {classes!r} of the model. "
+            "None can join it: name all of them in the first call to partial_fit, or fit to rows "
+            "of all classes."
         )
     return codes
 

@@ -11,7 +11,7 @@ from sklearn.model_selection import ShuffleSplit
 from .._sklearn import _fit_context
 from .._types import Loss, MatrixLike, Rule
 from ..formulas.losses import REGRESSION
-from ..input.checks import check_numbers, check_weights
+from ..input.checks import check_numbers
 from ..input.targets import of_columns
 from .base import BaseAdagrad
 from .calls import accounted
@@ -384,9 +384,7 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         score : float
             At most 1.
         """
-        if sample_weight is not None:
-            sample_weight = check_weights(sample_weight, np.shape(X)[0])
-        return super().score(X, y, sample_weight)
+        return super().score(X, *self._with_targets(X, y, sample_weight))
 
     @property
     def coef_(self) -> NDArray | csr_array | csr_matrix:

@@ -8,13 +8,19 @@ from numbers import Integral
 
 import numpy as np
 
-_REBUILD = (
-    "Rebuild X, for instance with scipy.sparse.csr_array((data, (row, column)), shape=shape)."
-)
-
 
 def refuse_broken(X, name):
     """Raise ValueError if the arrays of a sparse matrix do not describe a matrix."""
+    try:
+        _refuse_any(X, name)
+    except ValueError as error:
+        raise ValueError(
+            f"{error} Rebuild {name}, for instance with scipy.sparse.csr_array((data, (row, "
+            "column)), shape=shape)."
+        ) from None
+
+
+def _refuse_any(X, name):
     if X.format == "coo":
         _refuse_coordinates(X, name)
     elif X.format in ("csr", "csc", "bsr"):
@@ -23,6 +29,9 @@ def refuse_broken(X, name):
         _refuse_other_than_vector(f"{name}.offsets", X.offsets, "iu")
         if X.data.ndim != 2 or len(X.data) != len(X.offsets):
             _refuse(f"{name} has {len(X.offsets)} offsets for data of shape {X.data.shape}")
+        far = _first(np.abs(X.offsets.astype(np.float64)) > np.iinfo(np.int32).max)
+        if far is not None and not -X.shape[0] < X.offsets[far] < X.shape[1]:  # scipy would wrap it
+            _refuse(f"{name} has the diagonal {X.offsets[far]}, but its shape is {X.shape}")
         if len(np.unique(X.offsets)) < len(X.offsets):
             _refuse(f"{name}.offsets names a diagonal twice: {X.offsets}")
     elif X.format == "lil":
@@ -124,10 +133,11 @@ def _refuse_other_than_vector(name, array, kinds="biufcO"):
 def refuse_not_finite(rows, name):
     """Raise ValueError that names the first value that is NaN or infinite."""
     entry = _first(~np.isfinite(rows.values))
+    gaps = "fill gaps with sklearn.impute.SimpleImputer"
+    remedy = gaps if np.isnan(rows.values[entry]) else "clip its values"
     raise ValueError(
         f"Input {name} contains {name_of(rows.values[entry])} in row {row_of(rows.indptr, entry)}, "
-        f"column {rows.indices[entry]}. Drop the row, or fill gaps with "
-        "sklearn.impute.SimpleImputer."
+        f"column {rows.indices[entry]}. Drop the row, or {remedy}."
     )
 
 
@@ -146,4 +156,4 @@ def _first(bad):
 
 
 def _refuse(what):
-    raise ValueError(f"{what[:1].upper()}{what[1:]}. {_REBUILD}")
+    raise ValueError(f"{what[:1].upper()}{what[1:]}.")

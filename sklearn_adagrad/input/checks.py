@@ -44,6 +44,8 @@ def check_rows(estimator, X, *, reset, inspect, dtype=None, name="X"):
     else:
         if is_sparse:
             refuse_broken(X, name)
+            if X.dtype == object:
+                raise ValueError(f"{name} is of objects: convert it with {name}.astype(float).")
         with np.errstate(over="ignore"):  # what is too large for float32 is refused below
             X = validate_data(
                 estimator,

@@ -79,7 +79,7 @@ def new_state(bound, n_features, dtype, n_outputs, random=None):
         tables = {name: _aligned(size, record) for name, size in sizes.items()}
     except (MemoryError, ValueError) as error:  # numpy's word for more than can be addressed
         raise MemoryError(
-            f"A model of {n_features} features and {n_heads} heads needs "
+            f"A model of {n_features} features with {n_heads} weight(s) each needs "
             f"{n_features * record.itemsize:,} bytes. Hash the features to fewer columns."
         ) from error
     for name, value in bound.start.items():

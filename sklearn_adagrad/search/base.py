@@ -307,6 +307,8 @@ class BaseAdagradCV(BaseSearchCV, ABC):
             ``scoring``, minus the log loss of classes with probabilities, else the ``score`` of
             the estimator.
         """
+        if sparse.issparse(y) and y.ndim == 2:
+            refuse_broken(y, "y")
         if get_config()["enable_metadata_routing"] and "_team" not in vars(self):
             return super().score(X, y, **params)
         check_is_fitted(self)

@@ -126,8 +126,8 @@ class AdagradClassifierCV(BaseAdagradCV):
     -----
     ``fit`` gives, to rounding, the ``cv_results_`` of GridSearchCV with the same lists and
     ``AdagradClassifier(tol=None)``, given the same ``scoring``, ``max_iter``, ``shuffle`` and, as
-    an int, ``random_state``. Fetching a feature's record from memory and reading a row costs more than
-    updating a weight, and is done once for all candidates of a fold.
+    an int, ``random_state``. Fetching a feature's record from memory and reading a row costs more
+    than updating a weight, and is done once for all candidates of a fold.
 
     In ``partial_fit`` every candidate predicts each row before it learns it; the one with the
     smallest mean loss so far is the best. No row has to be held out.

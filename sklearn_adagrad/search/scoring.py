@@ -5,7 +5,7 @@ from sklearn.metrics import log_loss
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.multiclass import unique_labels
 
-from ..estimators.labels import encode_labels
+from ..estimators.labels import encode, encode_labels
 from ..input.checks import check_target
 
 
@@ -34,10 +34,14 @@ class NegLogLoss:
             )
         if y.ndim == 2:
             raise ValueError("y has columns of labels, but the model has one class for each row.")
-        classes = unique_labels(estimator.classes_, y)
-        every = np.zeros((len(chances), len(classes)))
-        every[:, np.searchsorted(classes, estimator.classes_)] = chances
-        return -log_loss(y, every, sample_weight=sample_weight, labels=classes)
+        known, classes = estimator.classes_, unique_labels(estimator.classes_, y)
+        if len(classes) == len(known):
+            y, classes = encode(y, known), np.arange(len(known))
+        else:
+            every = np.zeros((len(chances), len(classes)))
+            every[:, np.searchsorted(classes, known)] = chances
+            chances = every
+        return -log_loss(y, chances, sample_weight=sample_weight, labels=classes)
 
     def __repr__(self):
         return "neg_log_loss"

@@ -77,7 +77,8 @@ class Team:
         state = n_features * record_dtype(self.bind(dtype), dtype, n_heads).itemsize
         check_memory(
             at_once * (state + 8 * n_test * n_heads),
-            f"A search with {at_once} times {per_pass} candidates of {n_outputs} outputs",
+            f"A search in {at_once} thread(s), each with {per_pass} candidate(s) of {n_outputs} "
+            "output(s),",
             "Set candidates_per_pass or n_jobs to less, search fewer candidates, or hash the "
             "features to fewer columns.",
         )
@@ -153,11 +154,14 @@ class Team:
         size = self.estimator._state.n_heads // len(self.candidates)
         return slice(n * size, (n + 1) * size)
 
-    def state_of(self, n):
-        """The state of candidate ``n``, copied, and its rule."""
-        state = self.estimator._state
-        bound = self._rules(state.dtype)[n]
-        return candidate_state(state, self.estimator._bound, n, bound), bound
+    def copied(self, n):
+        """What is learnt, with the state of candidate ``n``, copied, and its rule."""
+        bound = self._rules(self.estimator._state.dtype)[n]
+        copied = self.estimator._in_one_moment(
+            lambda model: candidate_state(model._state, model._bound, n, bound)
+        )
+        vars(copied).update(_bound=bound)
+        return copied
 
     def member(self, n):
         """Candidate ``n`` as an estimator that predicts from the state of the team."""
@@ -169,13 +173,14 @@ class Team:
     def plain(self, n):
         """Candidate ``n`` as an estimator of its own."""
         plain = clone(self.plain_estimator).set_params(**self.candidates[n])
-        state, bound = self.state_of(n)
-        vars(plain).update(self._learnt(), _state=state, _bound=bound)
+        own = {"_turn", *plain.get_params(deep=False)}
+        learnt = vars(self.copied(n)).items()
+        vars(plain).update({name: value for name, value in learnt if name not in own})
         return plain
 
     def _learnt(self):
         """The fitted attributes that all candidates share."""
-        own = {"_state", "_bound", "_pending", *self.estimator.get_params(deep=False)}
+        own = {"_state", "_bound", "_pending", "_turn", *self.estimator.get_params(deep=False)}
         return {name: value for name, value in vars(self.estimator).items() if name not in own}
 
     def _memory(self):
@@ -196,15 +201,15 @@ class _Member:
 
     @cached_property
     def _copied(self):
-        return self._team.state_of(self._number)
+        return self._team.copied(self._number)
 
     @cached_property
     def _state(self):
-        return self._copied[0]
+        return self._copied._state
 
     @cached_property
     def _bound(self):
-        return self._copied[1]
+        return self._copied._bound
 
     def __sklearn_is_fitted__(self):
         return True
