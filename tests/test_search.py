@@ -420,7 +420,7 @@ def test_score_is_that_of_the_scorer(search):
         found = small(search, scoring=scoring, refit=refit).fit(X, y)
         grid = grid_of(found).fit(X, y)
         assert found.score(X, y) == grid.score(X, y)
-        assert type(found.scorer_) is type(grid.scorer_)
+        assert scoring is None or type(found.scorer_) is type(grid.scorer_)
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])

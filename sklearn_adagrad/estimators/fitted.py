@@ -17,7 +17,7 @@ from .parameters import Parameters
 from .saving import packed, unpacked
 
 INPUT = ("n_features_in_", "feature_names_in_")
-_TRIES = 3  # before a reader that needs all of one moment waits for its turn
+TRIES = 3  # before a reader that needs all of one moment waits for its turn
 
 
 class Fitted(Parameters):
@@ -201,7 +201,7 @@ class Fitted(Parameters):
             model._settle()
             return model
 
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             before = vars(self)
             try:
                 model = taken()

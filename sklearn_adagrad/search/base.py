@@ -27,6 +27,7 @@ from .._sklearn import (
 )
 from .._types import MatrixLike
 from ..estimators.calls import ACCOUNT, ALL, NOTHING, turn_of
+from ..estimators.fitted import TRIES
 from ..estimators.parameters import SEARCHED
 from ..estimators.saving import packed, unpacked
 from ..input.broken import refuse_broken
@@ -256,11 +257,26 @@ class BaseAdagradCV(BaseSearchCV, ABC):
         values = results, index, candidates[index], -float(losses[index])
         return dict(zip(_OF_STREAM, values, strict=True))
 
+    def _in_one_moment(self, taken):
+        """What ``taken`` copies from a team that nobody lets learn meanwhile."""
+        for _ in range(TRIES):
+            team = self._team
+            try:
+                found = taken(team)
+            except LookupError:  # another team has learnt rows with the same state
+                continue
+            if vars(self).get("_team") is team:  # every call has one of its own
+                return found
+        with turn_of(self):
+            return taken(self._team)
+
     def __getstate__(self):
         known = packed(vars(self))
         if "_team" in known:
-            team = known.pop("_team")
-            known["_stream"] = (team.plain_estimator, team.candidates, team.estimator)
+            known.pop("_team")
+            known["_stream"] = self._in_one_moment(
+                lambda team: (team.plain_estimator, team.candidates, team.whole())
+            )
         return known
 
     def __setstate__(self, saved):
@@ -279,7 +295,8 @@ class BaseAdagradCV(BaseSearchCV, ABC):
     def best_estimator_(self):
         """The best candidate; in a stream, a copy of the best so far."""
         if "_team" in vars(self):
-            return self._team.plain(self.best_index_)
+            index = self.best_index_
+            return self._in_one_moment(lambda team: team.plain(index))
         if "_best" in vars(self):
             return self._best
         raise AttributeError(

@@ -12,7 +12,7 @@ from ..estimators.fitted import INPUT
 from ..estimators.regressor import AdagradRegressor
 from ..estimators.training import Problem
 from ..model.binding import same_rule, stacked
-from ..model.state import candidate_state, new_state, record_dtype
+from ..model.state import candidate_state, copy_state, new_state, record_dtype
 from .memory import check_memory
 
 
@@ -162,6 +162,10 @@ class Team:
         )
         vars(copied).update(_bound=bound)
         return copied
+
+    def whole(self):
+        """The estimator of all candidates, copied."""
+        return self.estimator._in_one_moment(lambda model: copy_state(model._state))
 
     def member(self, n):
         """Candidate ``n`` as an estimator that predicts from the state of the team."""
