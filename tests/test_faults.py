@@ -295,6 +295,15 @@ def test_diagonals_that_scipy_would_wrap():
         AdagradRegressor().fit(diagonals, np.arange(10.0))
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.uint32])
+def test_diagonals_in_numbers_that_scipy_cannot_add(dtype):
+    diagonals = sparse.dia_array((np.ones((1, 150)), [0]), shape=(150, 5))
+    diagonals.offsets = np.zeros(1, dtype)
+    for X, y in ((diagonals, np.zeros(150)), (np.ones((150, 5)), diagonals)):
+        with pytest.raises(ValueError, match=r"offsets is of u?int\d+, too narrow for shape"):
+            AdagradRegressor().fit(X, y)
+
+
 def test_labels_in_nullable_columns():
     frame = pd.DataFrame(np.stack([Y, 1 - Y], axis=1)).astype("Int64")
     plain = AdagradClassifier(max_iter=3, tol=None).fit(X, frame)

@@ -59,8 +59,8 @@ def add(x, change, noise):
         return x + change
     x = np.asarray(x, np.float32)
     power = (x.view(np.uint32) & np.uint32(_EXPONENT)).view(np.float32)
-    total = np.float64(x) + (np.float64(power) * noise + change)
-    return np.where(change == 0.0, x, np.float32(total))[()]
+    dither = np.where(change == 0.0, 0.0, np.float64(power) * noise)
+    return np.float32(np.float64(x) + (dither + change))[()]
 
 
 def subtract(x, change, noise):
@@ -119,13 +119,13 @@ def _define(function, sign):
         return operate(value, change, flags=("contract",))
 
     def of_lanes(context, builder, x, change, noise):
-        total = builder.fadd(x, sum_of(builder, _dither(builder, x, noise), change))
-        return builder.select(_is_zero(builder, change), x, total)
+        return builder.fadd(x, sum_of(builder, _dither(builder, x, noise, change), change))
 
     def of_numbers(context, builder, x, change, noise):
-        value, dither = (builder.fpext(each, _F64) for each in (x, _dither(builder, x, noise)))
+        dither = _dither(builder, x, noise, change)
+        value, dither = (builder.fpext(each, _F64) for each in (x, dither))
         total = builder.fadd(value, sum_of(builder, dither, change))
-        return builder.select(_is_zero(builder, change), x, builder.fptrunc(total, _F32))
+        return builder.fptrunc(total, _F32)
 
     @emits(function)
     def define(x, change, noise):
@@ -157,16 +157,18 @@ def _define(function, sign):
         return x, at_random
 
 
-def _is_zero(builder, x):
-    return builder.fcmp_ordered("==", x, ir.Constant(x.type, None))
+def _dither(builder, x, noise, change):
+    """``noise`` times the power of two in ``x``, and zero where there is no change.
 
-
-def _dither(builder, x, noise):
-    """``noise`` times the power of two in ``x``."""
+    A choice between ``x`` and the sum would be stored under a mask, which some processors do in
+    twenty times the time.
+    """
     vector = isinstance(x.type, ir.VectorType)
     words = ir.VectorType(_I32, x.type.count) if vector else _I32
     power = builder.and_(builder.bitcast(x, words), _same(_EXPONENT, words))
-    return builder.fmul(builder.bitcast(power, x.type), noise, flags=("contract",))
+    dither = builder.fmul(builder.bitcast(power, x.type), noise, flags=("contract",))
+    is_zero = builder.fcmp_ordered("==", change, ir.Constant(change.type, None))
+    return builder.select(is_zero, ir.Constant(x.type, None), dither)
 
 
 _define(add, 1)

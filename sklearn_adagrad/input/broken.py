@@ -27,6 +27,8 @@ def _refuse_any(X, name):
         _refuse_compressed(X, name)
     elif X.format == "dia":
         _refuse_other_than_vector(f"{name}.offsets", X.offsets, "iu")
+        if X.offsets.dtype.kind == "u" or np.iinfo(X.offsets.dtype).max < max(X.shape):
+            _refuse(f"{name}.offsets is of {X.offsets.dtype}, too narrow for shape {X.shape}")
         if X.data.ndim != 2 or len(X.data) != len(X.offsets):
             _refuse(f"{name} has {len(X.offsets)} offsets for data of shape {X.data.shape}")
         far = _first(np.abs(X.offsets.astype(np.float64)) > np.iinfo(np.int32).max)
