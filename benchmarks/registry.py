@@ -21,6 +21,7 @@ NAMES = (
     "quality",
     "classes_quality",
     "calibration",
+    "hashing",
     "published",
 )
 

@@ -2,9 +2,10 @@
 
 from importlib.metadata import version
 
-from . import losses, rules
+from . import fields, losses, rules
 from .estimators.classifier import AdagradClassifier
 from .estimators.regressor import AdagradRegressor
+from .hashing.hasher import FieldHasher
 from .search.classifier import AdagradClassifierCV
 from .search.regressor import AdagradRegressorCV
 
@@ -14,6 +15,8 @@ __all__ = [
     "AdagradClassifierCV",
     "AdagradRegressor",
     "AdagradRegressorCV",
+    "FieldHasher",
+    "fields",
     "losses",
     "rules",
 ]

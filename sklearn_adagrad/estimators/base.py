@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from ..formulas.rules import factor
 from ..input.checks import check_rows, check_target, check_weights, take_rows
 from ..input.rows import bits_of
+from ..input.sealed import trusting
 from ..model.limits import largest_gradient
 from ..model.state import adapted_state, copy_state, new_state, own_state, settle
 from .calls import ACCOUNT, ALL, NOTHING, Pending, turn_of
@@ -130,7 +131,7 @@ class BaseAdagrad(CallbackSupportMixin, Fitted, ABC):
 
         Without a ``dtype`` they are a model's first. ``suffix`` is that of the arguments' names.
         """
-        inspect, reset = self._engine.inspect, dtype is None
+        inspect, reset = trusting(self._engine.inspect), dtype is None
         rows, n_features, max_abs = check_rows(
             self, X, reset=reset, dtype=dtype, inspect=inspect, name=f"X{suffix}"
         )

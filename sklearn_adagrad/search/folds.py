@@ -8,6 +8,7 @@ import numpy as np
 
 from .._sklearn import _check_method_params, _safe_split, _score
 from ..input.checks import check_rows, check_target, check_weights
+from ..input.sealed import trusting
 
 
 class Scoring(NamedTuple):
@@ -29,7 +30,7 @@ class Folds:
         self._max_iter, self._per_pass = max_iter, per_pass
         estimator = team.estimator
         self._rows, self._n_features, self._max_abs = check_rows(
-            estimator, X, reset=True, inspect=estimator._engine.inspect
+            estimator, X, reset=True, inspect=trusting(estimator._engine.inspect)
         )
         n_rows = len(self._rows.indptr) - 1
         self._targets = check_target(estimator, y, n_rows)

@@ -1,0 +1,1 @@
+"""Fields of any table, as numbers, names and texts, become sparse rows."""

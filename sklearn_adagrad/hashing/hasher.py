@@ -1,0 +1,301 @@
+"""FieldHasher: a table of fields becomes sparse rows."""
+
+import itertools
+from numbers import Integral
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.exceptions import NotFittedError
+
+from .._sklearn import HasMethods, Interval, StrOptions, _align_api_if_sparse, _fit_context
+from ..input.rows import Rows
+from ..input.sealed import seal
+from .kinds import Category, Ignored, Quantiles, Words, kind_of
+from .names import names_in
+from .plan import Field, Plan, Settings
+from .tables import Batches, form_of, table_of
+
+_LARGEST = 2**31 - 1
+# What a field may be, by the form of its column; the first is for fields of which nothing is said.
+_KINDS_OF = {
+    "texts": "category",
+    "codes": "category",
+    "integers": "number",
+    "numbers": "number",
+}
+
+
+class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Turn tables of names, numbers and texts into sparse rows by hashing.
+
+    The rows are those of scikit-learn's :class:`~sklearn.feature_extraction.FeatureHasher` for the
+    same table as dicts, ``{"site": "a.com", "age": 31.0}``, to the last bit, without an object of
+    Python for each value: the column of a name is the MurmurHash3 (32 bits, seed 0) of
+    ``site=a.com``, that of a number the hash of ``age``. Beyond it there are crosses of fields,
+    bins of numbers, words of texts, and missing values.
+
+    Parameters
+    ----------
+    n_features : int, default=2**20
+        Number of columns, 1 to 2**31 - 1. Powers of two are fastest. Values that share a column
+        share a weight, so there should be several times as many columns as frequent values.
+    fields : mapping of str to str or object, default=None
+        What fields are, by name: ``"category"``, ``"number"``, ``"log"``, ``"quantiles"``,
+        ``"words"``, ``"ignore"``, or an object of :mod:`sklearn_adagrad.fields`, such as
+        ``Quantiles(32)``. Fields that are not in it are categories if they are of strings, and
+        numbers if they are of numbers. Ids that are integers are therefore to be called
+        categories.
+    interactions : "all" or sequence of tuples of str, default=()
+        Which fields are crossed: a feature for each combination of their values. ``"all"`` is all
+        pairs. The hash of a cross is the MurmurHash3 of the hashes it combines.
+    missing : {"bucket", "ignore"}, default="bucket"
+        A missing value is the feature ``site=``, as an empty string is, or no feature.
+    alternate_sign : bool, default=True
+        Whether half of the features count negatively, by the sign of their hash, so that those
+        that share a column cancel out in the mean (Weinberger et al., 2009, "Feature hashing for
+        large scale multitask learning", section 2).
+    dtype : dtype, default=numpy.float64
+        Of the values: float64, or float32, which takes half the memory here and in the learner.
+
+    Attributes
+    ----------
+    feature_names_in_ : ndarray of shape (n_fields,)
+        Names of the fields that ``fit`` saw.
+    n_features_in_ : int
+        How many there were.
+
+    See Also
+    --------
+    sklearn.feature_extraction.FeatureHasher : The same for rows that are dicts.
+
+    Notes
+    -----
+    ``transform`` needs no ``fit``, except for quantiles. Its result is write-protected; the
+    estimators of this package trust it for that, and do not look through it again.
+
+    Values that cancel out in a column are not stored; FeatureHasher stores a zero.
+
+    Examples
+    --------
+    >>> from sklearn_adagrad import FieldHasher
+    >>> rows = {"site": ["a.com", "b.org"], "age": [31.0, None]}
+    >>> hasher = FieldHasher(2**10, interactions=[("site", "age")])
+    >>> hasher.fit_transform(rows).nnz
+    6
+    """
+
+    _parameter_constraints: ClassVar = {
+        "n_features": [Interval(Integral, 1, _LARGEST, closed="both")],
+        "fields": [HasMethods(["items"]), None],
+        "interactions": [StrOptions({"all"}), list, tuple],
+        "missing": [StrOptions({"bucket", "ignore"})],
+        "alternate_sign": ["boolean"],
+        "dtype": "no_validation",
+    }
+
+    def __init__(
+        self, n_features=2**20, *, fields=None, interactions=(), missing="bucket",
+        alternate_sign=True, dtype=np.float64,
+    ):  # fmt: skip
+        self.n_features = n_features
+        self.fields = fields
+        self.interactions = interactions
+        self.missing = missing
+        self.alternate_sign = alternate_sign
+        self.dtype = dtype
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.dict = True
+        tags.requires_fit = False
+        return tags
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the names of the fields, and the bins of those in quantiles.
+
+        Parameters
+        ----------
+        X : table
+            As in ``transform``; a sample of the rows will do.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : FieldHasher
+
+        Raises
+        ------
+        ValueError
+            If a parameter, or a column of X, is not as described.
+        """
+        table = table_of(X)
+        names = table.schema.names
+        kinds = self._kinds(names, table.schema.types)
+        edges = {}
+        for name, kind in zip(names, kinds, strict=True):
+            if isinstance(kind, Quantiles):
+                parts = [batch.numbers(0) for batch in Batches(table.select([name]), False)]
+                numbers = np.concatenate([np.empty(0), *parts])
+                edges[name] = kind.edges(numbers[np.isfinite(numbers)])
+        self._plan(names, kinds, edges)
+        self._edges = edges
+        self.feature_names_in_ = np.array(names, dtype=object)
+        self.n_features_in_ = len(names)
+        return self
+
+    def transform(self, X):
+        """Hash the rows of a table.
+
+        Parameters
+        ----------
+        X : table of shape (n_samples, n_fields)
+            A DataFrame of pandas or polars, a Table or RecordBatch of pyarrow, anything else with
+            ``__arrow_c_stream__``, a dict of columns, a structured array, or a two-dimensional
+            array, whose fields are called x0, x1, and so on.
+
+        Returns
+        -------
+        X_hashed : sparse array or matrix of shape (n_samples, n_features)
+            CSR, by scikit-learn's option ``sparse_interface``, with sorted columns.
+
+        Raises
+        ------
+        ValueError
+            If a column is of another type, a number is infinite, or X has other fields than ``fit``
+            saw.
+        """
+        table = table_of(X)
+        names = table.schema.names
+        self._check_names(names)
+        plan = self._plan(names, self._kinds(names, table.schema.types), self._known_edges())
+        parts, first_row = [], 0
+        for batch in Batches(table, self.missing == "bucket"):
+            parts.append(plan.rows(batch, first_row))
+            first_row += batch.n_rows
+        rows, largest = _joined(parts, self.dtype)
+        return _align_api_if_sparse(seal(rows, self.n_features, largest))
+
+    def inverse(self, X, columns):
+        """Which values of a sample of rows fell into some columns.
+
+        Parameters
+        ----------
+        X : table
+            As in ``transform``.
+        columns : iterable of int
+            Columns of the result of ``transform``, for instance those with the largest weights.
+
+        Returns
+        -------
+        names : dict of int to list of str
+            For each column the names that are hashed there, as ``field=value``, crosses joined by
+            ``" & "``; the most frequent first.
+        """
+        table = table_of(X)
+        names = table.schema.names
+        self._check_names(names)
+        kinds = self._kinds(names, table.schema.types)
+        plan = self._plan(names, kinds, self._known_edges())
+        return names_in(plan, Batches(table, self.missing == "bucket"), columns)
+
+    @property
+    def _n_features_out(self):
+        return self.n_features
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_edges")
+
+    def _known_edges(self):
+        return getattr(self, "_edges", {})
+
+    def _check_names(self, names):
+        if not hasattr(self, "_edges"):
+            return
+        known = set(self.feature_names_in_)
+        for name in sorted(known - set(names)):
+            raise ValueError(f"X has no field {name!r}, which fit saw.")
+        for name in sorted(set(names) - known):
+            raise ValueError(f"X has a field {name!r} that fit did not see.")
+
+    def _kinds(self, names, types):
+        """The kind of each field."""
+        self._validate_params()
+        given = dict(self.fields or {})
+        for name in given:
+            if name not in names:
+                raise ValueError(f"fields names {name!r}, but the fields of X are {names}.")
+        kinds = []
+        for name, kind in zip(names, types, strict=True):
+            form = form_of(kind)
+            chosen = kind_of(name, given.get(name, _KINDS_OF.get(form, "category")))
+            if isinstance(chosen, Ignored):
+                kinds.append(chosen)
+                continue
+            if form is None:
+                raise ValueError(
+                    f"Field {name!r} is of type {kind}: turn it into strings or numbers, or leave "
+                    f"it out with fields={{{name!r}: 'ignore'}}."
+                )
+            if isinstance(chosen, Category) and form == "numbers":
+                raise ValueError(
+                    f"Field {name!r} is of type {kind}: turn it into integers or strings before it "
+                    "is a category."
+                )
+            if isinstance(chosen, Words) and form not in ("texts", "codes"):
+                raise ValueError(f"Field {name!r} is of type {kind}, not a text with words.")
+            kinds.append(chosen)
+        return kinds
+
+    def _plan(self, names, kinds, edges):
+        fields = []
+        for position, (name, kind) in enumerate(zip(names, kinds, strict=True)):
+            if isinstance(kind, Quantiles) and name not in edges:
+                raise NotFittedError(
+                    f"Field {name!r} is in quantiles, which fit has to learn first."
+                )
+            if not isinstance(kind, Ignored):
+                fields.append(Field(position, name, kind, edges.get(name)))
+        if not fields:
+            raise ValueError("X has no fields to hash: all are ignored.")
+        dtype = np.dtype(self.dtype)
+        if dtype not in (np.float32, np.float64):
+            raise ValueError(f"dtype must be float32 or float64, got {self.dtype!r}.")
+        settings = Settings(self.n_features, self.alternate_sign, self.missing == "bucket", dtype)
+        return Plan(fields, self._crosses([field.name for field in fields]), settings)
+
+    def _crosses(self, names):
+        """Which of the fields ``names`` are crossed, by their positions."""
+        if isinstance(self.interactions, str):
+            return list(itertools.combinations(range(len(names)), 2))
+        place = {name: n for n, name in enumerate(names)}
+        crosses = []
+        for cross in self.interactions:
+            if isinstance(cross, str) or len(cross) < 2:
+                raise ValueError(
+                    f"Each of interactions must be a tuple of two or more fields, got {cross!r}."
+                )
+            for name in cross:
+                if name not in place:
+                    raise ValueError(f"interactions names {name!r}, but the fields are {names}.")
+            crosses.append(tuple(place[name] for name in cross))
+        return crosses
+
+
+def _joined(parts, dtype):
+    """The rows of all parts, and their largest magnitude."""
+    if len(parts) == 1:
+        return parts[0]
+    total = sum(len(rows.values) for rows, _ in parts)
+    index = np.int32 if total <= _LARGEST else np.int64
+    indptr, seen = [np.zeros(1, index)], 0
+    for rows, _ in parts:
+        indptr.append(rows.indptr[1:].astype(index) + index(seen))
+        seen += len(rows.values)
+    indices = np.concatenate([np.empty(0, np.int32), *(rows.indices for rows, _ in parts)])
+    values = np.concatenate([np.empty(0, dtype), *(rows.values for rows, _ in parts)])
+    joined = Rows(np.concatenate(indptr), indices.astype(index, copy=False), values)
+    return joined, max((largest for _, largest in parts), default=0.0)

@@ -1,0 +1,233 @@
+"""The way from the raw values of a batch of rows to sparse rows.
+
+A batch knows where its raw values are: the rows of an Arrow table, or of a text that was scanned.
+It answers ``form(n)`` for its n-th field, and what belongs to that form:
+
+=============  =======================================================================
+``"texts"``    ``texts(n)``: ``Ranges`` and a column of them
+``"integers"`` ``integers(n)``: int64 of shape (n_rows,), and which of them are present
+``"codes"``    ``codes(n)``: int32 of shape (n_rows,), -1 if missing, and the values' texts
+``"numbers"``  ``numbers(n)``: float64 of shape (n_rows,), NaN if missing
+=============  =======================================================================
+
+What has another form can give ``numbers(n)`` too.
+"""
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+
+from ..arithmetic.murmur import Prefix, hash_of, prefix_of
+from ..input.rows import Rows
+from .crosses import Crosses, Places, cross
+from .entries import (
+    DIGITS,
+    Entries,
+    Prefixes,
+    count_words,
+    hash_integers,
+    hash_texts,
+    hash_words,
+    keep_numbers,
+    take_hashes,
+)
+from .kinds import Category, Number, Words
+from .numbers import NotANumber
+from .rows import LANES, Columns, sorted_rows
+
+_NOTHING = np.zeros(0, np.uint8)
+
+
+class Settings(NamedTuple):
+    """What holds for all fields."""
+
+    n_features: int
+    alternate_sign: bool
+    keep_missing: bool
+    dtype: np.dtype
+
+
+class Field(NamedTuple):
+    """A field that is hashed: its position in a batch, its name and kind, and edges of bins."""
+
+    position: int
+    name: str
+    kind: tuple
+    edges: np.ndarray | None = None
+
+
+class Plan:
+    """How fields become sparse rows. ``crosses`` are tuples of positions in ``fields``."""
+
+    def __init__(self, fields, crosses, settings):
+        self.fields, self.settings = fields, settings
+        beginnings = [prefix_of(f"{field.name}=".encode()) for field in fields]
+        self._names = Prefixes(*map(_column, zip(*beginnings, strict=True), _PREFIX_DTYPES))
+        self._name = _hashes([prefix_of(field.name.encode()) for field in fields])
+        self._missing = _hashes(beginnings)
+        self.singles = [n for n, field in enumerate(fields) if not isinstance(field.kind, Words)]
+        self.bags = [n for n, field in enumerate(fields) if isinstance(field.kind, Words)]
+        self._slots = np.zeros(len(fields), np.int64)
+        self._slots[self.singles] = np.arange(len(self.singles))
+        self.crosses = [tuple(each) for each in crosses]
+        starts = np.cumsum([0, *map(len, self.crosses)])
+        members = np.fromiter(itertools.chain(*self.crosses), np.int64)
+        self._crosses = Crosses(starts.astype(np.int64), members)
+        n_features = settings.n_features
+        is_power_of_two = n_features & (n_features - 1) == 0
+        self._known = {}
+        self._columns = Columns(n_features, is_power_of_two, settings.alternate_sign)
+
+    def rows(self, batch, first_row=0):
+        """The ``Rows`` of a batch, and the largest magnitude in them.
+
+        ``first_row`` is what to call its first row in errors.
+        """
+        return self._sorted(*self.entries(batch, first_row), first_row)
+
+    def columns_of(self, hashes):
+        """The columns of the result that hashes belong to."""
+        return np.abs(hashes.view(np.int32).astype(np.int64)) % self.settings.n_features
+
+    def entries(self, batch, first_row=0):
+        """The ``Entries`` of a batch, those of crosses last in each row, and of the longest row."""
+        places, first_of_crosses, sizes = self._layout(batch)
+        starts = np.concatenate([[0], np.cumsum(np.broadcast_to(sizes, batch.n_rows))])
+        total = int(starts[-1])
+        entries = Entries(
+            starts.astype(np.int64, copy=False),
+            np.zeros(total, np.uint32),
+            np.empty(total, self.settings.dtype),
+        )
+        self._fill_singles(batch, entries, first_row)
+        for n in self.bags:
+            self._fill_bag(batch, n, np.ascontiguousarray(places.firsts[:, n]), entries)
+        if self.crosses:
+            cross(self._crosses, places, first_of_crosses, entries)
+        return entries, int(np.max(sizes, initial=0))
+
+    def _layout(self, batch):
+        """Where the entries of each field are, those of crosses begin, and each row's number."""
+        n_rows = batch.n_rows if self.bags else 1
+        counts = np.ones((n_rows, len(self.fields)), np.int64)
+        for n in self.bags:
+            column = np.empty(n_rows, np.int64)
+            ranges, k = batch.texts(self.fields[n].position)
+            count_words(ranges, k, *self.fields[n].kind, column)
+            counts[:, n] = column
+        firsts = np.broadcast_to(self._slots, counts.shape).copy()
+        first_of_crosses = np.full(n_rows, len(self.singles), np.int64)
+        for n in self.bags:
+            firsts[:, n] = first_of_crosses
+            first_of_crosses += counts[:, n]
+        sizes = first_of_crosses.copy()
+        for members in self.crosses:
+            sizes += counts[:, members].prod(axis=1)
+        return Places(firsts, counts), first_of_crosses, sizes
+
+    def _fill_singles(self, batch, entries, first_row):
+        groups = {}
+        for n in self.singles:
+            field = self.fields[n]
+            form = batch.form(field.position) if isinstance(field.kind, Category) else "numbers"
+            if form == "texts":
+                ranges, column = batch.texts(field.position)
+                groups.setdefault(id(ranges.data), (ranges, [], []))
+                groups[id(ranges.data)][1].append(column)
+                groups[id(ranges.data)][2].append(n)
+            elif form == "integers":
+                self._fill_integers(*batch.integers(field.position), n, entries)
+            elif form == "codes":
+                codes, values = batch.codes(field.position)
+                take_hashes(codes, self._hashes_of(values, n), self._slots[n], entries)
+            else:
+                self._fill_numbers(batch, n, entries, first_row)
+        for ranges, columns, chosen in groups.values():
+            prefixes = Prefixes(*(each[chosen] for each in self._names))
+            hash_texts(ranges, np.array(columns, np.int64), prefixes, self._slots[chosen], entries)
+
+    def _hashes_of(self, ranges, n):
+        """The hashes of the values of a dictionary, which many batches may share."""
+        if n in self._known and self._known[n][0] is ranges:
+            return self._known[n][1]
+        size = len(ranges.firsts)
+        values = Entries(
+            np.arange(size + 1), np.zeros(size, np.uint32), np.empty(size, self.settings.dtype)
+        )
+        zero = np.zeros(1, np.int64)
+        hash_texts(ranges, zero, self._prefixes(n), zero, values)
+        self._known[n] = ranges, values.hashes
+        return values.hashes
+
+    def _prefixes(self, n):
+        return Prefixes(*(each[n : n + 1] for each in self._names))
+
+    def _fill_integers(self, integers, present, n, entries):
+        hash_integers(
+            integers.reshape(-1, 1), present.reshape(-1, 1), self._prefixes(n),
+            self._slots[n : n + 1], self.settings.keep_missing, entries, np.empty(DIGITS, np.uint8),
+        )  # fmt: skip
+
+    def _fill_numbers(self, batch, n, entries, first_row):
+        field = self.fields[n]
+        try:
+            numbers = batch.numbers(field.position)
+        except NotANumber as error:
+            raise ValueError(
+                f"Field {field.name!r} is {error.text!r} in row {first_row + error.row}, not a "
+                "number."
+            ) from None
+        if np.isinf(numbers).any():
+            row = int(np.argmax(np.isinf(numbers)))
+            raise ValueError(
+                f"Field {field.name!r} is {numbers[row]} in row {first_row + row}. Clip it, or let "
+                "it be missing."
+            )
+        if isinstance(field.kind, Number):
+            one = slice(n, n + 1)
+            keep_numbers(
+                numbers.reshape(-1, 1), self._name[one], self._missing[one], self._slots[one],
+                self.settings.keep_missing, entries,
+            )  # fmt: skip
+            return
+        present = ~np.isnan(numbers)
+        bins = field.kind.bins(np.where(present, numbers, 0.0), field.edges)
+        self._fill_integers(bins.astype(np.int64), present, n, entries)
+
+    def _fill_bag(self, batch, n, first_of_row, entries):
+        field = self.fields[n]
+        ranges, column = batch.texts(field.position)
+        longest = int((ranges.lasts[:, column] - ranges.firsts[:, column]).max(initial=0))
+        room = np.empty(longest + 1, np.uint8), np.empty(longest + 1, np.int64)
+        prefix = Prefix(*(each[n] for each in self._names))
+        span, keep = tuple(field.kind), self.settings.keep_missing
+        hash_words(ranges, column, prefix, span, first_of_row, keep, entries, room)
+
+    def _sorted(self, entries, longest, first_row):
+        total, n_rows = len(entries.hashes), len(entries.starts) - 1
+        values, indices = np.empty(total, self.settings.dtype), np.empty(total, np.int32)
+        indptr = np.empty(n_rows + 1, np.int32)
+        keys = np.empty(longest * LANES, np.uint64)
+        used, largest, broken = sorted_rows(
+            entries, self._columns, keys, keys.view(np.float64), (indptr, indices, values)
+        )
+        if broken >= 0:
+            raise ValueError(
+                f"Row {first_row + broken} has a value that is too large for "
+                f"{self.settings.dtype}: scale its numbers, or take them in bins."
+            )
+        return Rows(indptr, indices[:used], values[:used]), float(largest)
+
+
+_PREFIX_DTYPES = (np.uint32, np.uint64, np.int64)
+
+
+def _column(values, dtype):
+    return np.array(values, dtype)
+
+
+def _hashes(prefixes):
+    """The hashes of what the prefixes stand for, with nothing behind it."""
+    with np.errstate(over="ignore"):
+        return np.array([hash_of(each, _NOTHING, 0, 0) for each in prefixes], np.uint32)
