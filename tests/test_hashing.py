@@ -273,6 +273,7 @@ def test_the_names_behind_columns():
         ({"fields": {"a": "category"}}, {"a": [1.5]}, "Field 'a' is of type double: turn"),
         ({"fields": {"a": "words"}}, {"a": [1]}, "Field 'a' is of type int64, not a text"),
         ({"fields": {"a": "number"}}, {"a": ["1", "x"]}, "Field 'a' is 'x' in row 1, not a"),
+        ({"fields": {"a": "quantiles"}}, {"a": ["1", "x"]}, "Field 'a' is 'x' in row 1, not a"),
         ({"fields": {"a": Log(0)}}, {"a": [1]}, "Log: per_octave must be in"),
         ({"fields": {"a": Quantiles(1)}}, {"a": [1]}, "Quantiles: n_bins must be an integer"),
         ({"fields": {"a": Words(2, 1)}}, {"a": ["x"]}, "Words: fewest and most must be"),
@@ -285,8 +286,9 @@ def test_the_names_behind_columns():
 )  # fmt: skip
 def test_errors_name_field_and_row(params, X, message):
     hasher = FieldHasher(**params)
-    with pytest.raises(ValueError, match=message):
-        hasher.transform(X)
+    if "quantiles" not in (params.get("fields") or {}).values():
+        with pytest.raises(ValueError, match=message):
+            hasher.transform(X)
     with pytest.raises(ValueError, match=message):
         hasher.fit(X).transform(X)
 

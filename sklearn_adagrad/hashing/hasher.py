@@ -13,7 +13,7 @@ from ..input.rows import Rows
 from ..input.sealed import seal
 from .kinds import Category, Ignored, Quantiles, Words, kind_of
 from .names import names_in
-from .plan import Field, Plan, Settings
+from .plan import Field, Plan, Settings, numbers_of
 from .tables import Batches, form_of, table_of
 
 _LARGEST = 2**31 - 1
@@ -138,9 +138,7 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         edges = {}
         for name, kind in zip(names, kinds, strict=True):
             if isinstance(kind, Quantiles):
-                parts = [batch.numbers(0) for batch in Batches(table.select([name]), False)]
-                numbers = np.concatenate([np.empty(0), *parts])
-                edges[name] = kind.edges(numbers[np.isfinite(numbers)])
+                edges[name] = kind.edges(_known_numbers(table.select([name]), name))
         self._plan(names, kinds, edges)
         self._edges = edges
         self.feature_names_in_ = np.array(names, dtype=object)
@@ -283,6 +281,16 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                     raise ValueError(f"interactions names {name!r}, but the fields are {names}.")
             crosses.append(tuple(place[name] for name in cross))
         return crosses
+
+
+def _known_numbers(table, name):
+    """The numbers in a table of one field that are not missing."""
+    parts, first_row = [np.empty(0)], 0
+    for batch in Batches(table, keep_missing=False):
+        parts.append(numbers_of(batch, 0, name, first_row))
+        first_row += batch.n_rows
+    numbers = np.concatenate(parts)
+    return numbers[~np.isnan(numbers)]
 
 
 def _joined(parts, dtype):

@@ -14,6 +14,7 @@ What has another form can give ``numbers(n)`` too.
 """
 
 import itertools
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -62,10 +63,11 @@ class Plan:
 
     def __init__(self, fields, crosses, settings):
         self.fields, self.settings = fields, settings
-        beginnings = [prefix_of(f"{field.name}=".encode()) for field in fields]
-        self._names = Prefixes(*map(_column, zip(*beginnings, strict=True), _PREFIX_DTYPES))
-        self._name = _hashes([prefix_of(field.name.encode()) for field in fields])
-        self._missing = _hashes(beginnings)
+        hashed = [_hashed(field.name) for field in fields]
+        prefixes = zip(*(each.prefix for each in hashed), strict=True)
+        self._names = Prefixes(*map(np.array, prefixes, (np.uint32, np.uint64, np.int64)))
+        self._name = np.array([each.name for each in hashed], np.uint32)
+        self._missing = np.array([each.missing for each in hashed], np.uint32)
         self.singles = [n for n, field in enumerate(fields) if not isinstance(field.kind, Words)]
         self.bags = [n for n, field in enumerate(fields) if isinstance(field.kind, Words)]
         self._slots = np.zeros(len(fields), np.int64)
@@ -171,19 +173,7 @@ class Plan:
 
     def _fill_numbers(self, batch, n, entries, first_row):
         field = self.fields[n]
-        try:
-            numbers = batch.numbers(field.position)
-        except NotANumber as error:
-            raise ValueError(
-                f"Field {field.name!r} is {error.text!r} in row {first_row + error.row}, not a "
-                "number."
-            ) from None
-        if np.isinf(numbers).any():
-            row = int(np.argmax(np.isinf(numbers)))
-            raise ValueError(
-                f"Field {field.name!r} is {numbers[row]} in row {first_row + row}. Clip it, or let "
-                "it be missing."
-            )
+        numbers = numbers_of(batch, field.position, field.name, first_row)
         if isinstance(field.kind, Number):
             one = slice(n, n + 1)
             keep_numbers(
@@ -220,14 +210,35 @@ class Plan:
         return Rows(indptr, indices[:used], values[:used]), float(largest)
 
 
-_PREFIX_DTYPES = (np.uint32, np.uint64, np.int64)
+def numbers_of(batch, position, name, first_row):
+    """The numbers of a field, finite or NaN; errors count its rows from ``first_row``."""
+    try:
+        numbers = batch.numbers(position)
+    except NotANumber as error:
+        raise ValueError(
+            f"Field {name!r} is {error.text!r} in row {first_row + error.row}, not a number."
+        ) from None
+    infinite = np.isinf(numbers)
+    if infinite.any():
+        row = int(np.argmax(infinite))
+        raise ValueError(
+            f"Field {name!r} is {numbers[row]} in row {first_row + row}. Clip it, or let it be "
+            "missing."
+        )
+    return numbers
 
 
-def _column(values, dtype):
-    return np.array(values, dtype)
+class _Hashed(NamedTuple):
+    """What is hashed of the name of a field: ``field=`` as a prefix, ``field`` and ``field=``."""
+
+    prefix: Prefix
+    name: np.uint32
+    missing: np.uint32
 
 
-def _hashes(prefixes):
-    """The hashes of what the prefixes stand for, with nothing behind it."""
+@lru_cache(maxsize=2**14)
+def _hashed(name):
+    prefix = prefix_of(f"{name}=".encode())
     with np.errstate(over="ignore"):
-        return np.array([hash_of(each, _NOTHING, 0, 0) for each in prefixes], np.uint32)
+        hashes = (hash_of(each, _NOTHING, 0, 0) for each in (prefix_of(name.encode()), prefix))
+        return _Hashed(prefix, *hashes)

@@ -201,7 +201,12 @@ def texts_of(array, keep_missing):
     offsets = np.frombuffer(offsets, np.int64 if is_large else np.int32)
     offsets = offsets[array.offset : array.offset + n_rows + 1]
     data = np.zeros(0, np.uint8) if data is None else np.frombuffer(data, np.uint8)
-    if offsets[0] < 0 or offsets[-1] > len(data) or (offsets[1:] < offsets[:-1]).any():
+    if (
+        len(offsets) <= n_rows
+        or offsets[0] < 0
+        or offsets[-1] > len(data)
+        or (offsets[1:] < offsets[:-1]).any()
+    ):
         raise ValueError("A column of strings has offsets that point outside of its data.")
     if is_large:
         data = data[offsets[0] : offsets[-1]]
