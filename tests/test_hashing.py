@@ -278,6 +278,7 @@ def test_the_names_behind_columns():
         ({"fields": {"a": Quantiles(1)}}, {"a": [1]}, "Quantiles: n_bins must be an integer"),
         ({"fields": {"a": Words(2, 1)}}, {"a": ["x"]}, "Words: fewest and most must be"),
         ({"interactions": ["ab"]}, {"a": [1]}, "must be a tuple of two or more"),
+        ({"interactions": [3]}, {"a": [1]}, "must be a tuple of two or more fields, got 3"),
         ({"interactions": [("a", "b")]}, {"a": [1]}, "interactions names 'b', but the"),
         ({"n_features": 0}, {"a": [1]}, "The 'n_features' parameter of"),
         ({"n_features": 2**31}, {"a": [1]}, "The 'n_features' parameter of"),

@@ -272,7 +272,7 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         place = {name: n for n, name in enumerate(names)}
         crosses = []
         for cross in self.interactions:
-            if isinstance(cross, str) or len(cross) < 2:
+            if not isinstance(cross, tuple | list) or len(cross) < 2:
                 raise ValueError(
                     f"Each of interactions must be a tuple of two or more fields, got {cross!r}."
                 )
