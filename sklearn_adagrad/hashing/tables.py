@@ -106,21 +106,22 @@ class Batches:
 
     def __iter__(self):
         for batch in self._table.to_batches(max_chunksize=ROWS):
-            yield Batch(batch, self._keep_missing, self._values)
+            yield Batch(batch, self._keep_missing, self._values, self._table.num_rows)
 
 
 class Batch:
     """Some rows of a table, as a ``Plan`` reads them."""
 
-    def __init__(self, batch, keep_missing, values):
+    def __init__(self, batch, keep_missing, values, n_rows_of_table):
         self.n_rows = batch.num_rows
         self._batch, self._keep_missing = batch, keep_missing
         self._values, self._known = values, {}
+        self._largest_dictionary = max(ROWS, n_rows_of_table)  # a larger one is not worth hashing
 
     def form(self, position):
         array = self._batch.column(position)
         form = form_of(array.type)
-        if form == "codes" and len(array.dictionary) > max(ROWS, self._batch.num_rows):
+        if form == "codes" and len(array.dictionary) > self._largest_dictionary:
             return "texts"
         if form == "integers" and arrow().types.is_uint64(array.type):
             return "texts"  # they may be larger than any int64
