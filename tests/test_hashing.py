@@ -20,7 +20,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import murmurhash3_32
 
 from sklearn_adagrad import AdagradClassifier, FieldHasher
+from sklearn_adagrad.arithmetic.jit import compiled
 from sklearn_adagrad.engines.cpu import engine
+from sklearn_adagrad.engines.cpu.subnormal import flush, restore
 from sklearn_adagrad.fields import Category, Log, Quantiles, Words
 from sklearn_adagrad.hashing import tables
 from sklearn_adagrad.saving import TRUSTED_TYPES
@@ -328,6 +330,28 @@ def test_rows_are_long_or_absent():
     nothing = FieldHasher(8, missing="ignore").transform({"a": pa.nulls(20)})
     assert nothing.shape == (20, 8)
     assert nothing.nnz == 0
+
+
+def test_where_subnormal_numbers_count_as_zero(frame):
+    """As libraries that were compiled with -ffast-math make it for a whole thread."""
+    expected = FieldHasher(64).transform(frame)
+    before = _flush()
+    try:
+        assert np.float64(1e-310) * 1.0 == 0.0
+        found = FieldHasher(64).transform(frame)
+    finally:
+        _restore(before)
+    assert_same(found, expected)
+
+
+@compiled
+def _flush():
+    return flush()
+
+
+@compiled
+def _restore(before):
+    restore(before)
 
 
 @pytest.mark.parametrize("interface", ["sparray", "spmatrix"])

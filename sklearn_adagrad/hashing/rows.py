@@ -17,9 +17,11 @@ from ..arithmetic.jit import compiled, inlined
 from ..arithmetic.lanes import where
 
 LANES = 8
-# Keys are whole numbers below 2**62. Seen as float64 they keep their order, and a processor takes
-# the smaller of two such numbers in one instruction.
-_ABSENT = np.uint64(2**62)  # the key of an entry that is not there: after all others
+# Keys are whole numbers. Seen as float64 they keep their order, and a processor takes the smaller
+# of two such numbers in one instruction. None is below 2**52: those are subnormal numbers as
+# float64, which count as zero in a thread where a library has said so.
+_NORMAL = np.uint64(2**52)
+_ABSENT = np.uint64(2**62 + 2**53)  # the key of an entry that is not there: after all others
 _COLUMN, _POSITION = np.uint64(31), np.uint64(2**31 - 1)
 
 
@@ -42,7 +44,7 @@ def _key(hashed, position, columns):
         column = magnitude % columns.n_features
     minus = negative if columns.signed else np.uint64(0)
     place = np.uint64(position) << np.uint64(1)
-    return np.uint64((np.uint64(column) << _COLUMN) | place | minus)
+    return np.uint64(((np.uint64(column) << _COLUMN) | place | minus) + _NORMAL)
 
 
 @inlined
@@ -110,6 +112,7 @@ def sorted_rows(entries, columns, keys, numbers, rows):
                 k += np.uintp(LANES)
                 if key == _ABSENT:
                     break
+                key -= _NORMAL
                 column = key >> _COLUMN
                 value = values[start + np.uintp((key & _POSITION) >> np.uint64(1))]
                 value = -value if key & np.uint64(1) else value
