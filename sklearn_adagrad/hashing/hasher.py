@@ -9,12 +9,10 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.exceptions import NotFittedError
 
 from .._sklearn import HasMethods, Interval, StrOptions, _align_api_if_sparse, _fit_context
-from ..input.rows import Rows
-from ..input.sealed import seal
 from .kinds import Category, Ignored, Quantiles, Words, kind_of
 from .names import names_in
 from .plan import Field, Plan, Settings, numbers_of
-from .tables import Batches, form_of, table_of
+from .tables import Batches, forms_of, table_of
 
 _LARGEST = 2**31 - 1
 # What a field may be, by the form of its column; the first is for fields of which nothing is said.
@@ -134,7 +132,7 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         table = table_of(X)
         names = table.schema.names
-        kinds = self._kinds(names, table.schema.types)
+        kinds = self._kinds(names, forms_of(table.schema))
         edges = {}
         for name, kind in zip(names, kinds, strict=True):
             if isinstance(kind, Quantiles):
@@ -167,15 +165,11 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             saw.
         """
         table = table_of(X)
-        names = table.schema.names
-        self._check_names(names)
-        plan = self._plan(names, self._kinds(names, table.schema.types), self._known_edges())
-        parts, first_row = [], 0
+        plan = self._plan_of(table.schema.names, forms_of(table.schema))
+        builder = plan.builder(len(table))
         for batch in Batches(table, self.missing == "bucket"):
-            parts.append(plan.rows(batch, first_row))
-            first_row += batch.n_rows
-        rows, largest = _joined(parts, self.dtype)
-        return _align_api_if_sparse(seal(rows, self.n_features, largest))
+            plan.add(batch, builder, builder.n_rows)
+        return _align_api_if_sparse(builder.sealed())
 
     def inverse(self, X, columns):
         """Which values of a sample of rows fell into some columns.
@@ -194,10 +188,7 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             ``" & "``; the most frequent first.
         """
         table = table_of(X)
-        names = table.schema.names
-        self._check_names(names)
-        kinds = self._kinds(names, table.schema.types)
-        plan = self._plan(names, kinds, self._known_edges())
+        plan = self._plan_of(table.schema.names, forms_of(table.schema))
         return names_in(plan, Batches(table, self.missing == "bucket"), columns)
 
     @property
@@ -207,8 +198,15 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_edges")
 
-    def _known_edges(self):
-        return getattr(self, "_edges", {})
+    def _learnt(self):
+        """What ``fit`` has learnt that matters to ``transform``, as text."""
+        edges = getattr(self, "_edges", {})
+        return repr([(name, edges[name].tolist()) for name in sorted(edges)])
+
+    def _plan_of(self, names, forms):
+        """The plan for batches whose fields have these names and forms."""
+        self._check_names(names)
+        return self._plan(names, self._kinds(names, forms), getattr(self, "_edges", {}))
 
     def _check_names(self, names):
         if not hasattr(self, "_edges"):
@@ -219,7 +217,7 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         for name in sorted(set(names) - known):
             raise ValueError(f"X has a field {name!r} that fit did not see.")
 
-    def _kinds(self, names, types):
+    def _kinds(self, names, forms):
         """The kind of each field."""
         self._validate_params()
         given = dict(self.fields or {})
@@ -227,24 +225,23 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             if name not in names:
                 raise ValueError(f"fields names {name!r}, but the fields of X are {names}.")
         kinds = []
-        for name, kind in zip(names, types, strict=True):
-            form = form_of(kind)
+        for name, (form, column) in zip(names, forms, strict=True):
             chosen = kind_of(name, given.get(name, _KINDS_OF.get(form, "category")))
             if isinstance(chosen, Ignored):
                 kinds.append(chosen)
                 continue
             if form is None:
                 raise ValueError(
-                    f"Field {name!r} is of type {kind}: turn it into strings or numbers, or leave "
+                    f"Field {name!r} is of type {column}: turn it into strings or numbers, or leave "
                     f"it out with fields={{{name!r}: 'ignore'}}."
                 )
             if isinstance(chosen, Category) and form == "numbers":
                 raise ValueError(
-                    f"Field {name!r} is of type {kind}: turn it into integers or strings before it "
+                    f"Field {name!r} is of type {column}: turn it into integers or strings before it "
                     "is a category."
                 )
             if isinstance(chosen, Words) and form not in ("texts", "codes"):
-                raise ValueError(f"Field {name!r} is of type {kind}, not a text with words.")
+                raise ValueError(f"Field {name!r} is of type {column}, not a text with words.")
             kinds.append(chosen)
         return kinds
 
@@ -291,19 +288,3 @@ def _known_numbers(table, name):
         first_row += batch.n_rows
     numbers = np.concatenate(parts)
     return numbers[~np.isnan(numbers)]
-
-
-def _joined(parts, dtype):
-    """The rows of all parts, and their largest magnitude."""
-    if len(parts) == 1:
-        return parts[0]
-    total = sum(len(rows.values) for rows, _ in parts)
-    index = np.int32 if total <= _LARGEST else np.int64
-    indptr, seen = [np.zeros(1, index)], 0
-    for rows, _ in parts:
-        indptr.append(rows.indptr[1:].astype(index) + index(seen))
-        seen += len(rows.values)
-    indices = np.concatenate([np.empty(0, np.int32), *(rows.indices for rows, _ in parts)])
-    values = np.concatenate([np.empty(0, dtype), *(rows.values for rows, _ in parts)])
-    joined = Rows(np.concatenate(indptr), indices.astype(index, copy=False), values)
-    return joined, max((largest for _, largest in parts), default=0.0)

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 
 from .kinds import Category, Number, Words
+from .numbers import text_of
 
 _WORD = re.compile(rb"[A-Za-z0-9_\x80-\xff]+")
 
@@ -44,13 +45,13 @@ def _speller_of_field(field, batch):
     form = batch.form(position) if isinstance(kind, Category) else "numbers"
     if isinstance(kind, Words):
         ranges, column = batch.texts(position)
-        return lambda row: _spell_words(name, kind, _text(ranges, column, row))
+        return lambda row: _spell_words(name, kind, text_of(ranges, column, row))
     if form == "texts":
         ranges, column = batch.texts(position)
-        return lambda row: [f"{name}={_text(ranges, column, row).decode(errors='replace')}"]
+        return lambda row: [f"{name}={text_of(ranges, column, row).decode(errors='replace')}"]
     if form == "codes":
         codes, values = batch.codes(position)
-        return lambda row: [f"{name}={_text(values, 0, codes[row]).decode(errors='replace')}"]
+        return lambda row: [f"{name}={text_of(values, 0, codes[row]).decode(errors='replace')}"]
     if form == "integers":
         integers, present = batch.integers(position)
         return lambda row: [f"{name}={integers[row] if present[row] else ''}"]
@@ -60,10 +61,6 @@ def _speller_of_field(field, batch):
         return lambda row: [f"{name}=" if missing[row] else name]
     bins = kind.bins(np.where(missing, 0.0, numbers), field.edges)
     return lambda row: [f"{name}={'' if missing[row] else int(bins[row])}"]
-
-
-def _text(ranges, column, row):
-    return ranges.data[ranges.firsts[row, column] : ranges.lasts[row, column]].tobytes()
 
 
 def _spell_words(name, kind, text):

@@ -42,18 +42,35 @@ def _parse(ranges, column, powers, numbers, verdicts):
         numbers[i], verdicts[i] = -number if negative else number, _READ
 
 
-def parse_numbers(ranges, column):
-    """The texts of a column as float64; NaN for what is empty, missing or NaN."""
+def read_numbers(ranges, column):
+    """The texts of a column as float64, NaN for what is empty, missing or NaN.
+
+    And which of them are no numbers.
+    """
     n_rows = len(ranges.firsts)
     numbers, verdicts = np.empty(n_rows), np.empty(n_rows, np.uint8)
     _parse(ranges, column, _EXACT, numbers, verdicts)
+    others = []
     for i in np.flatnonzero(verdicts == _HARD):
-        text = ranges.data[ranges.firsts[i, column] : ranges.lasts[i, column]].tobytes()
+        text = text_of(ranges, column, i)
         try:
             numbers[i] = float(text.replace(b"_", b"?"))
         except ValueError:
-            raise NotANumber(int(i), text) from None
+            others.append(int(i))
+    return numbers, others
+
+
+def parse_numbers(ranges, column):
+    """The texts of a column as float64; NaN for what is empty, missing or NaN."""
+    numbers, others = read_numbers(ranges, column)
+    if others:
+        raise NotANumber(others[0], text_of(ranges, column, others[0]))
     return numbers
+
+
+def text_of(ranges, column, row):
+    """The bytes of one text."""
+    return ranges.data[ranges.firsts[row, column] : ranges.lasts[row, column]].tobytes()
 
 
 class NotANumber(ValueError):

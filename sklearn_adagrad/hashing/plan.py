@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arithmetic.murmur import Prefix, hash_of, prefix_of
-from ..input.rows import Rows
+from .builder import Builder
 from .crosses import Crosses, Places, cross
 from .entries import (
     DIGITS,
@@ -35,7 +35,7 @@ from .entries import (
 )
 from .kinds import Category, Number, Words
 from .numbers import NotANumber
-from .rows import LANES, Columns, sorted_rows
+from .rows import Columns
 
 _NOTHING = np.zeros(0, np.uint8)
 
@@ -81,12 +81,21 @@ class Plan:
         self._known = {}
         self._columns = Columns(n_features, is_power_of_two, settings.alternate_sign)
 
-    def rows(self, batch, first_row=0):
-        """The ``Rows`` of a batch, and the largest magnitude in them.
+    def builder(self, n_rows):
+        """What ``add`` puts rows into; there will be about ``n_rows``."""
+        return Builder(self._columns, self.settings.dtype, n_rows)
+
+    def add(self, batch, builder, first_row=0):
+        """Put the rows of a batch into a ``builder``.
 
         ``first_row`` is what to call its first row in errors.
         """
-        return self._sorted(*self.entries(batch, first_row), first_row)
+        broken = builder.add(*self.entries(batch, first_row))
+        if broken >= 0:
+            raise ValueError(
+                f"Row {first_row + broken} has a value that is too large for "
+                f"{self.settings.dtype}: scale its numbers, or take them in bins."
+            )
 
     def columns_of(self, hashes):
         """The columns of the result that hashes belong to."""
@@ -95,13 +104,10 @@ class Plan:
     def entries(self, batch, first_row=0):
         """The ``Entries`` of a batch, those of crosses last in each row, and of the longest row."""
         places, first_of_crosses, sizes = self._layout(batch)
-        starts = np.concatenate([[0], np.cumsum(np.broadcast_to(sizes, batch.n_rows))])
+        starts = np.zeros(batch.n_rows + 1, np.int64)
+        np.cumsum(np.broadcast_to(sizes, batch.n_rows), out=starts[1:])
         total = int(starts[-1])
-        entries = Entries(
-            starts.astype(np.int64, copy=False),
-            np.zeros(total, np.uint32),
-            np.empty(total, self.settings.dtype),
-        )
+        entries = Entries(starts, np.zeros(total, np.uint32), np.empty(total, self.settings.dtype))
         self._fill_singles(batch, entries, first_row)
         for n in self.bags:
             self._fill_bag(batch, n, np.ascontiguousarray(places.firsts[:, n]), entries)
@@ -193,21 +199,6 @@ class Plan:
         prefix = Prefix(*(each[n] for each in self._names))
         span, keep = tuple(field.kind), self.settings.keep_missing
         hash_words(ranges, column, prefix, span, first_of_row, keep, entries, room)
-
-    def _sorted(self, entries, longest, first_row):
-        total, n_rows = len(entries.hashes), len(entries.starts) - 1
-        values, indices = np.empty(total, self.settings.dtype), np.empty(total, np.int32)
-        indptr = np.empty(n_rows + 1, np.int32)
-        keys = np.empty(longest * LANES, np.uint64)
-        used, largest, broken = sorted_rows(
-            entries, self._columns, keys, keys.view(np.float64), (indptr, indices, values)
-        )
-        if broken >= 0:
-            raise ValueError(
-                f"Row {first_row + broken} has a value that is too large for "
-                f"{self.settings.dtype}: scale its numbers, or take them in bins."
-            )
-        return Rows(indptr, indices[:used], values[:used]), float(largest)
 
 
 def numbers_of(batch, position, name, first_row):

@@ -97,6 +97,11 @@ def form_of(kind):
     return "numbers" if types.is_floating(kind) or types.is_decimal(kind) else None
 
 
+def forms_of(schema):
+    """The form of each column of a table, and what its type is called."""
+    return [(form_of(kind), str(kind)) for kind in schema.types]
+
+
 class Batches:
     """The rows of a table, some thousand at a time."""
 

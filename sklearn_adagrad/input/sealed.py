@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from .rows import Rows, Verdict, bits_of
+from .rows import Rows, Verdict
 
 
 class _Seal(NamedTuple):
@@ -27,12 +27,11 @@ _SEALS = {}  # by the address of the values
 
 
 def seal(rows, n_features, largest):
-    """A CSR array of ``rows``, which belong to nobody else, with ``largest`` in magnitude."""
+    """A CSR array of ``rows``, which belong to nobody else, with ``largest`` magnitude as bits."""
     frozen = Rows(*map(_frozen, rows))
     if len(frozen.values):
         places = tuple(map(_place, frozen))
-        bits = int(bits_of(np.array([largest], rows.values.dtype)).words[0])
-        _SEALS[places[2]] = _Seal(places, n_features, bits)
+        _SEALS[places[2]] = _Seal(places, n_features, largest)
         for array in frozen:  # when one of them is gone, its memory may become anything
             weakref.finalize(array, _SEALS.pop, places[2], None).atexit = False
     shape = (len(frozen.indptr) - 1, n_features)

@@ -1,0 +1,67 @@
+"""Sparse rows that are put together from the entries of one batch after another."""
+
+import numpy as np
+
+from ..input.rows import Rows, bits_of
+from ..input.sealed import seal
+from .rows import LANES, layout_of, sort_rows
+
+_LARGEST = 2**31 - 1
+
+
+class Builder:
+    """Rows of ``columns``, about ``n_expected`` of them, with values of ``dtype``."""
+
+    def __init__(self, columns, dtype, n_expected):
+        self._columns, self._n_expected = columns, n_expected
+        self._rows = Rows(np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, dtype))
+        self._infinity = bits_of(np.array([np.inf], dtype)).words[0]
+        self._largest, self.n_rows = 0, 0
+
+    def add(self, entries, longest):
+        """Sort the entries of rows, and add these. ``longest`` is how many one of them has at most.
+
+        Returns the first of them with a value that is not finite, or -1.
+        """
+        n_rows = len(entries.starts) - 1
+        self._make_room(n_rows, len(entries.hashes))
+        layout = layout_of(self._columns.n_features, longest)
+        keys = np.empty(longest * LANES, type(layout.normal))
+        largest, broken = sort_rows(
+            entries, self._columns, layout, keys, keys.view(f"f{keys.itemsize}"), self._rows,
+            bits_of(self._rows.values), self._infinity, self.n_rows,
+        )  # fmt: skip
+        self.n_rows += n_rows
+        self._largest = max(self._largest, int(largest))
+        return broken
+
+    def _make_room(self, n_rows, n_entries):
+        n_used = int(self._rows.indptr[self.n_rows])
+        least = n_used + n_entries
+        if self.n_rows + n_rows >= len(self._rows.indptr):
+            size = max(self._n_expected, self.n_rows + n_rows) + 1
+            self._grow(n_used, size, len(self._rows.values))
+        if least > len(self._rows.values):
+            of_all = least * self._n_expected / (self.n_rows + n_rows)
+            self._grow(n_used, len(self._rows.indptr), int(max(1.25 * least, 1.02 * of_all)))
+
+    def _grow(self, n_used, n_rows, n_entries):
+        rows = Rows(
+            np.empty(n_rows, np.int64),
+            np.empty(n_entries, np.int32),
+            np.empty(n_entries, self._rows.values.dtype),
+        )
+        for new, old, used in zip(rows, self._rows, (self.n_rows + 1, n_used, n_used), strict=True):
+            new[:used] = old[:used]
+        self._rows = rows
+
+    def sealed(self):
+        """The rows so far, as a CSR array that estimators trust."""
+        used = int(self._rows.indptr[self.n_rows])
+        index = np.int32 if used <= _LARGEST else np.int64
+        rows = Rows(
+            self._rows.indptr[: self.n_rows + 1].astype(index),
+            self._rows.indices[:used].astype(index, copy=False),
+            self._rows.values[:used],
+        )
+        return seal(rows, self._columns.n_features, self._largest)

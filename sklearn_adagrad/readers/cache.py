@@ -1,0 +1,93 @@
+"""Hashed rows in an Arrow file, which is mapped into memory when they are wanted again."""
+
+import os
+from importlib import import_module
+
+import numpy as np
+from scipy import sparse
+
+from .sources import state_of
+
+_VERSION = "1"  # of the layout of the file, and of what is hashed into which column
+_STATE, _N_BAD = b"sklearn_adagrad", b"n_bad_lines"
+
+
+def cached(reader, sources):
+    """The chunks of ``reader.cache`` if it was made of the same, else new ones, kept there."""
+    state = repr((_VERSION, [state_of(source) for source in sources], reader.settings())).encode()
+    file = _opened(reader.cache)
+    if file is not None and (file.schema.metadata or {}).get(_STATE) == state:
+        return _read(file, reader)
+    return _write(reader, sources, state)
+
+
+def _opened(path):
+    """The cache, or None if there is none; what is no cache is not written over."""
+    pa, ipc = import_module("pyarrow"), import_module("pyarrow.ipc")
+    if not os.path.exists(path):
+        return None
+    try:
+        file = ipc.open_file(pa.memory_map(os.fspath(path)))
+    except pa.ArrowInvalid as error:
+        file, reason = None, f": {error}"
+    else:
+        reason = ""
+    if file is None or _STATE not in (file.schema.metadata or {}):
+        raise ValueError(
+            f"cache={os.fspath(path)!r} is a file of something else{reason}. Remove it, or give "
+            "another path."
+        )
+    return file
+
+
+def _read(file, reader):
+    n_features = reader.hasher.n_features
+    for n in range(file.num_record_batches):
+        batch, more = file.get_batch_with_custom_metadata(n)
+        batch.validate(full=True)
+        rows = batch.column("rows")
+        entries = rows.values
+        arrays = (entries.field("value"), entries.field("column"), rows.offsets)
+        arrays = tuple(array.to_numpy() for array in arrays)
+        X = sparse.csr_array(arrays, shape=(len(batch), n_features))
+        reader.n_bad_lines = int(more[_N_BAD])
+        yield X, _numpy(batch, "target"), _numpy(batch, "weight")
+
+
+def _numpy(batch, name):
+    if name not in batch.schema.names:
+        return None
+    return batch.column(name).to_numpy(zero_copy_only=False)
+
+
+def _write(reader, sources, state):
+    pa, ipc = import_module("pyarrow"), import_module("pyarrow.ipc")
+    part, file = f"{os.fspath(reader.cache)}.{os.getpid()}.part", None
+    try:
+        with pa.OSFile(part, "wb") as sink:
+            for chunk in reader.chunks_of(sources):
+                batch = _batch(pa, *chunk)
+                if file is None:
+                    file = ipc.new_file(sink, batch.schema.with_metadata({_STATE: state}))
+                n_bad = str(reader.n_bad_lines).encode()
+                file.write_batch(batch, custom_metadata={_N_BAD: n_bad})
+                yield chunk
+            if file is not None:
+                file.close()
+        if file is not None:
+            os.replace(part, reader.cache)
+    finally:
+        if os.path.exists(part):
+            os.remove(part)
+
+
+def _batch(pa, X, targets, weights):
+    entries = pa.StructArray.from_arrays(
+        [pa.array(X.indices), pa.array(X.data)], names=["column", "value"]
+    )
+    kind = pa.ListArray if X.indptr.dtype == np.int32 else pa.LargeListArray
+    columns = {"rows": kind.from_arrays(pa.array(X.indptr), entries)}
+    for name, values in (("target", targets), ("weight", weights)):
+        if values is not None:
+            columns[name] = pa.array(values)
+    return pa.record_batch(columns)

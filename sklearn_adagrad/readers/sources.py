@@ -1,0 +1,89 @@
+"""Where bytes come from: paths, patterns, addresses, streams, compressed or not."""
+
+import bz2
+import glob
+import gzip
+import lzma
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+_SUFFIXES = {".gz": "gzip", ".xz": "xz", ".bz2": "bz2", ".zst": "zstd"}
+COMPRESSIONS = ("infer", *_SUFFIXES.values())
+
+
+class Source(NamedTuple):
+    """A file that is not open yet: what to call it, and a stream if it is one already."""
+
+    name: str
+    stream: BinaryIO | None = None
+
+
+def sources_of(source):
+    """The ``Source`` of each file that ``source`` stands for."""
+    if isinstance(source, list | tuple):
+        return [each for part in source for each in sources_of(part)]
+    if hasattr(source, "read"):
+        if isinstance(source.read(0), str):
+            raise ValueError(f"{source!r} is open as text: open it in binary mode, with 'rb'.")
+        return [Source(str(getattr(source, "name", type(source).__name__)), source)]
+    if not isinstance(source, str | os.PathLike):
+        raise ValueError(
+            "source must be a path, a pattern, an address, a binary file, or a list of these, got "
+            f"{source!r}."
+        )
+    name = os.fspath(source)
+    if name == "-":
+        return [Source("standard input", sys.stdin.buffer)]
+    if "://" in name or not glob.has_magic(name) or Path(name).exists():
+        return [Source(name)]
+    found = sorted(glob.glob(name, recursive=True))
+    if not found:
+        raise FileNotFoundError(f"No file matches {name!r}.")
+    return [Source(each) for each in found]
+
+
+def open_source(source, compression):
+    """The bytes of a source, unpacked."""
+    stream = _raw(source)
+    if compression == "infer":
+        compression = None if source.stream else _SUFFIXES.get(Path(source.name).suffix.lower())
+    if compression is None:
+        return stream
+    if compression == "zstd":
+        return import_module("pyarrow").CompressedInputStream(stream, "zstd")
+    return {"gzip": gzip.open, "xz": lzma.open, "bz2": bz2.open}[compression](stream)
+
+
+def _raw(source):
+    if source.stream is not None:
+        return source.stream
+    if "://" not in source.name:
+        return open(source.name, "rb", buffering=0)
+    system, path = filesystem_of(source.name)
+    return system.open_input_stream(path, compression=None)
+
+
+def filesystem_of(address):
+    """The ``pyarrow.fs`` filesystem of an address, by way of fsspec if need be, and the path."""
+    fs = import_module("pyarrow.fs")
+    try:
+        return fs.FileSystem.from_uri(address)
+    except import_module("pyarrow").ArrowInvalid:
+        core = import_module("fsspec.core")
+        system, path = core.url_to_fs(address)
+        return fs.PyFileSystem(fs.FSSpecHandler(system)), path
+
+
+def state_of(source):
+    """Name, size and time of a source, by which a cache knows it again."""
+    if source.stream is not None:
+        raise ValueError(f"{source.name} cannot be kept in a cache: it has no size and no time.")
+    if "://" not in source.name:
+        found = os.stat(source.name)
+        return [os.path.abspath(source.name), found.st_size, found.st_mtime_ns]
+    system, path = filesystem_of(source.name)
+    found = system.get_file_info(path)
+    return [source.name, found.size, found.mtime_ns]

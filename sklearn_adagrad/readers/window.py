@@ -1,0 +1,68 @@
+"""The bytes of a stream, a window at a time."""
+
+import lzma
+import zlib
+
+import numpy as np
+
+SIZE = 2**20  # bytes at a time; more for a line that is longer
+PADDING = 64  # bytes behind the window that may be read: what a vector takes at once
+_LONGEST = 2**31 - 2**10
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_ENDS = (10, 13)
+
+
+class Window:
+    """``data[first:stop]`` is what was read and not used yet; ``data[first - 1]`` came before it.
+
+    What was used is said by moving ``first`` on.
+    """
+
+    def __init__(self, stream, name, size=SIZE):
+        self._stream, self.name = stream, name
+        self.data = np.zeros(size + PADDING, np.uint8)
+        self.first = self.stop = 1
+        self.at_end, self._is_new = False, True
+
+    def advance(self):
+        """Read more behind what is left. False if there is nothing more."""
+        if self.at_end:
+            return False
+        left = self.stop - self.first
+        size = len(self.data) - PADDING
+        if 2 * left > size:
+            if size >= _LONGEST:
+                raise ValueError(
+                    f"{self.name} has a line of more than 2 GiB, or a quote that is never closed."
+                )
+            size = min(2 * size, _LONGEST)
+        data = np.zeros(size + PADDING, np.uint8) if size + PADDING > len(self.data) else self.data
+        data[: left + 1] = self.data[self.first - 1 : self.stop]
+        self.data, self.first, self.stop = data, 1, left + 1
+        n_read = self._read(size)
+        self.stop += n_read
+        if self._is_new and n_read:
+            self._is_new = False
+            while n_read and self.stop - self.first < len(_BYTE_ORDER_MARK):
+                n_read = self._read(size)
+                self.stop += n_read
+            if self.data[1 : 1 + len(_BYTE_ORDER_MARK)].tobytes() == _BYTE_ORDER_MARK:
+                self.first += len(_BYTE_ORDER_MARK)
+        if n_read == 0:
+            self.at_end = True
+            if self.stop > self.first and self.data[self.stop - 1] not in _ENDS:
+                self.data[self.stop] = _ENDS[0]
+                self.stop += 1
+        return True
+
+    def _read(self, size):
+        """How many bytes were read behind ``stop``."""
+        room = memoryview(self.data)[self.stop : max(size, self.stop + 1)]
+        try:
+            if hasattr(self._stream, "readinto"):
+                return self._stream.readinto(room) or 0
+            read = self._stream.read(len(room))
+        except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
+            raise OSError(f"{self.name} cannot be read: {error}") from error
+        room[: len(read)] = read
+        return len(read)
