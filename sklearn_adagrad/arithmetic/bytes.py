@@ -12,19 +12,19 @@ SIZE = 64
 _VECTOR, _I64 = ir.VectorType(ir.IntType(8), SIZE), ir.IntType(64)
 
 
-def marks(data, first, a, b, c, d):
-    """Which of ``data[first : first + 64]`` are one of four bytes, as the bits of a number."""
-    found = np.isin(data[first : first + SIZE], [a, b, c, d])
+def marks(data, first, *those):
+    """Which of ``data[first : first + 64]`` are one of some bytes, as the bits of a number."""
+    found = np.isin(data[first : first + SIZE], those)
     return np.packbits(found, bitorder="little").view(np.uint64)[0]
 
 
 @emits(marks)
-def _marks(data, first, a, b, c, d):
+def _marks(data, first, *those):
     def emit(context, builder, args):
         at = index(context, builder, first, args[1])
         pointer, _ = pointer_to(context, builder, data, args[0], at, _VECTOR)
         text, found = builder.load(pointer, align=1), None
-        for kind, value in zip((a, b, c, d), args[2:], strict=True):
+        for kind, value in zip(those, args[2:], strict=True):
             byte = context.cast(builder, value, kind, types.uint8)
             same = builder.icmp_unsigned("==", text, splat(builder, byte, SIZE))
             found = same if found is None else builder.or_(found, same)

@@ -20,6 +20,7 @@ _ONE, _TWO = np.uint32(0xCC9E2D51), np.uint32(0x1B873593)
 _FIVE, _PLUS = np.uint32(5), np.uint32(0xE6546B64)
 _LAST_ONE, _LAST_TWO = np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35)
 WORD = 4  # bytes
+SHORT = 8
 
 
 class Prefix(NamedTuple):
@@ -35,15 +36,26 @@ def load_word(data, first):
     return np.uint32(int.from_bytes(data[first : first + WORD].tobytes(), "little"))
 
 
-@emits(load_word)
-def _load_word(data, first):
-    def emit(context, builder, args):
-        at = index(context, builder, first, args[1])
-        kind = context.get_value_type(types.uint32)
-        pointer, _ = pointer_to(context, builder, data, args[0], at, kind)
-        return builder.load(pointer, align=1)
+def load_words(data, first):
+    """``data[first : first + 8]`` as one number."""
+    return np.uint64(int.from_bytes(data[first : first + 2 * WORD].tobytes(), "little"))
 
-    return types.uint32, emit
+
+def _loads(number):
+    def define(data, first):
+        def emit(context, builder, args):
+            at = index(context, builder, first, args[1])
+            kind = context.get_value_type(number)
+            pointer, _ = pointer_to(context, builder, data, args[0], at, kind)
+            return builder.load(pointer, align=1)
+
+        return number, emit
+
+    return define
+
+
+emits(load_word)(_loads(types.uint32))
+emits(load_words)(_loads(types.uint64))
 
 
 @inlined
@@ -95,6 +107,40 @@ def hash_of(prefix, data, first, last):
         rest = np.uint64(rest >> np.uint64(32))
     value = np.uint32(value ^ _scrambled(np.uint32(rest)))
     return finished(value, prefix.length + last - first)
+
+
+@inlined
+def short_text(data, first, last):
+    """``data[first:last]`` as one number and whatever follows; of a longer text the beginning."""
+    if first + SHORT <= len(data):
+        return load_words(data, first)
+    words = np.uint64(0)
+    for k in range(last - first):
+        words |= np.uint64(data[first + k]) << np.uint64(k << 3)
+    return words
+
+
+@inlined
+def hash_of_short(prefix, text, length):
+    """The hash of what ``prefix`` stands for, followed by a ``short_text`` of up to 8 bytes.
+
+    There is no branch in it: a compiler makes vectors of many of them.
+    """
+    half = np.uint64(length) << np.uint64(2)  # in two steps: a shift by all 64 bits is none
+    text &= ((np.uint64(1) << half) << half) - np.uint64(1)
+    n_rest = np.uint64(prefix.length) & np.uint64(WORD - 1)
+    shift = n_rest << np.uint64(3)
+    low, high = prefix.rest | (text << shift), (text >> np.uint64(1)) >> (np.uint64(63) - shift)
+    one, two, three = np.uint32(low), np.uint32(low >> np.uint64(32)), np.uint32(high)
+    once = mixed(prefix.hash, one)
+    twice = mixed(once, two)
+    n_bytes = n_rest + np.uint64(length)
+    has_one, has_two = n_bytes >= np.uint64(WORD), n_bytes >= np.uint64(2 * WORD)
+    value = twice if has_two else (once if has_one else prefix.hash)
+    rest = three if has_two else (two if has_one else one)
+    return finished(
+        np.uint32(value ^ _scrambled(rest)), np.uint64(prefix.length) + np.uint64(length)
+    )
 
 
 def prefix_of(name):

@@ -10,30 +10,43 @@ _LARGEST = 2**31 - 1
 
 
 class Builder:
-    """Rows of ``columns``, about ``n_expected`` of them, with values of ``dtype``."""
+    """Rows of ``columns``, about ``n_expected`` of them, with values of ``dtype``.
 
-    def __init__(self, columns, dtype, n_expected):
-        self._columns, self._n_expected = columns, n_expected
-        self._rows = Rows(np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, dtype))
+    ``spare`` are ``Rows`` of lists: arrays to take, which come back to them when nobody has these
+    rows any longer. New memory costs a tenth of the time that it takes to read rows.
+    """
+
+    def __init__(self, columns, dtype, n_expected, spare=None):
+        self._columns, self._n_expected, self._spare = columns, n_expected, spare
+        indices, values = np.empty(0, np.int32), np.empty(0, dtype)
+        if spare is not None and spare.indices and spare.values:
+            indices, values = spare.indices.pop(), spare.values.pop()
+            n = min(len(indices), len(values))
+            indices, values = indices[:n], values[:n]
+        self._rows = Rows(np.zeros(1, np.int64), indices, values)
         self._infinity = bits_of(np.array([np.inf], dtype)).words[0]
         self._largest, self.n_rows = 0, 0
 
-    def add(self, entries, longest):
+    def add(self, entries, longest, first_row=0):
         """Sort the entries of rows, and add these. ``longest`` is how many one of them has at most.
 
-        Returns the first of them with a value that is not finite, or -1.
+        ``first_row`` is what to call the first of them in errors.
         """
         n_rows = len(entries.starts) - 1
-        self._make_room(n_rows, len(entries.hashes))
+        self._make_room(n_rows, int(entries.starts[-1] - entries.starts[0]))
         layout = layout_of(self._columns.n_features, longest)
         keys = np.empty(longest * LANES, type(layout.normal))
         largest, broken = sort_rows(
             entries, self._columns, layout, keys, keys.view(f"f{keys.itemsize}"), self._rows,
             bits_of(self._rows.values), self._infinity, self.n_rows,
         )  # fmt: skip
+        if broken >= 0:
+            raise ValueError(
+                f"Row {first_row + broken} has a value that is too large for "
+                f"{self._rows.values.dtype}: scale its numbers, or take them in bins."
+            )
         self.n_rows += n_rows
         self._largest = max(self._largest, int(largest))
-        return broken
 
     def _make_room(self, n_rows, n_entries):
         n_used = int(self._rows.indptr[self.n_rows])
@@ -64,4 +77,4 @@ class Builder:
             self._rows.indices[:used].astype(index, copy=False),
             self._rows.values[:used],
         )
-        return seal(rows, self._columns.n_features, self._largest)
+        return seal(rows, self._columns.n_features, self._largest, self._spare)

@@ -4,6 +4,7 @@ The hash of a cross is the MurmurHash3 of the hashes that it combines, four byte
 endian; its value is the product of theirs. No name of a combination is ever spelt.
 """
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,12 @@ class Crosses(NamedTuple):
 
     starts: np.ndarray  # int64
     fields: np.ndarray  # int64
+
+    @classmethod
+    def of(cls, crosses):
+        """``crosses`` are tuples of fields."""
+        starts = np.cumsum([0, *map(len, crosses)], dtype=np.int64)
+        return cls(starts, np.fromiter(itertools.chain(*crosses), np.int64))
 
 
 @compiled

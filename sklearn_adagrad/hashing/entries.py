@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arithmetic.jit import compiled, inlined
-from ..arithmetic.murmur import Prefix, hash_of
+from ..arithmetic.murmur import SHORT, Prefix, hash_of, hash_of_short, short_text
 
 _MINUS, _ZERO, _SPACE, _A, _Z = 45, 48, 32, 65, 90
 DIGITS = 20  # of the largest integer, with its sign
@@ -45,18 +45,53 @@ def _prefix(prefixes, n):
     return Prefix(prefixes.hashes[n], prefixes.rests[n], prefixes.lengths[n])
 
 
+class Tiles(NamedTuple):
+    """The prefixes of some columns over and over, for rows side by side, and room for their texts.
+
+    What is small enough for a processor's nearest cache.
+    """
+
+    prefixes: Prefixes
+    texts: np.ndarray  # uint64
+    lengths: np.ndarray  # int64
+    hashes: np.ndarray  # uint32
+
+
+def tiles_of(prefixes):
+    """The ``Tiles`` of some columns."""
+    rows = max(1, 512 // len(prefixes.hashes))
+    tiled = Prefixes(*(np.tile(each, rows) for each in prefixes))
+    n = len(tiled.hashes)
+    return Tiles(tiled, np.empty(n, np.uint64), np.empty(n, np.int64), np.empty(n, np.uint32))
+
+
 @compiled
-def hash_texts(ranges, columns, prefixes, slots, entries):
+def hash_texts(ranges, columns, tiles, slots, entries):
     """Whole texts: ``columns[n]`` goes to the entry ``slots[n]`` of each row."""
     data, firsts, lasts = ranges
-    for i in range(len(firsts)):
-        start = entries.starts[i]
-        for n in range(len(columns)):
-            first, last = np.int64(firsts[i, columns[n]]), np.int64(lasts[i, columns[n]])
-            k = start + slots[n]
-            entries.values[k] = last >= first
-            if last >= first:
-                entries.hashes[k] = hash_of(_prefix(prefixes, n), data, first, last)
+    prefixes, texts, lengths, hashes = tiles
+    n_columns, one = np.uintp(len(columns)), np.uintp(1)
+    at_once = len(texts) // len(columns)
+    for begin in range(0, len(firsts), at_once):
+        end, m = min(len(firsts), begin + at_once), np.uintp(0)
+        for i in range(np.uintp(begin), np.uintp(end)):
+            for n in range(n_columns):
+                first, last = np.int64(firsts[i, columns[n]]), np.int64(lasts[i, columns[n]])
+                lengths[m], texts[m] = last - first, short_text(data, first, last)
+                m += one
+        for k in range(m):
+            length = min(max(lengths[k], 0), SHORT)
+            hashes[k] = hash_of_short(_prefix(prefixes, k), texts[k], length)
+        m = np.uintp(0)
+        for i in range(np.uintp(begin), np.uintp(end)):
+            start = np.uintp(entries.starts[i])
+            for n in range(n_columns):
+                k = start + slots[n]
+                entries.values[k], entries.hashes[k] = lengths[m] >= 0, hashes[m]
+                if lengths[m] > SHORT:
+                    first, last = np.int64(firsts[i, columns[n]]), np.int64(lasts[i, columns[n]])
+                    entries.hashes[k] = hash_of(_prefix(prefixes, m), data, first, last)
+                m += one
 
 
 @compiled
@@ -84,13 +119,20 @@ def hash_integers(integers, present, prefixes, slots, keep_missing, entries, dig
 
 
 @compiled
-def take_hashes(codes, hashes, slot, entries):
-    """The hash of one of few values goes to the entry ``slot``; code -1: missing."""
+def take_hashes(codes, dictionary, slot, entries):
+    """The entry of one of few values, by its code, goes to the entry ``slot``.
+
+    Returns whether all codes are in range.
+    """
+    slot, are_in_range = np.uintp(slot), True
     for i in range(len(codes)):
-        k = entries.starts[i] + slot
-        entries.values[k] = codes[i] >= 0
-        if codes[i] >= 0:
-            entries.hashes[k] = hashes[codes[i]]
+        k, code = np.uintp(entries.starts[i]) + slot, codes[i]
+        is_in_range = 0 <= code < len(dictionary.hashes)
+        are_in_range &= is_in_range
+        code = np.uintp(code) if is_in_range else np.uintp(0)
+        entries.values[k] = dictionary.values[code]
+        entries.hashes[k] = dictionary.hashes[code]
+    return are_in_range
 
 
 @compiled

@@ -9,9 +9,11 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.exceptions import NotFittedError
 
 from .._sklearn import HasMethods, Interval, StrOptions, _align_api_if_sparse, _fit_context
+from .builder import Builder
 from .kinds import Category, Ignored, Quantiles, Words, kind_of
 from .names import names_in
 from .plan import Field, Plan, Settings, numbers_of
+from .rows import columns_of
 from .tables import Batches, forms_of, table_of
 
 _LARGEST = 2**31 - 1
@@ -166,9 +168,9 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         table = table_of(X)
         plan = self._plan_of(table.schema.names, forms_of(table.schema))
-        builder = plan.builder(len(table))
+        builder = self._builder(len(table))
         for batch in Batches(table, self.missing == "bucket"):
-            plan.add(batch, builder, builder.n_rows)
+            builder.add(*plan.entries(batch, builder.n_rows), builder.n_rows)
         return _align_api_if_sparse(builder.sealed())
 
     def inverse(self, X, columns):
@@ -203,6 +205,17 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         edges = getattr(self, "_edges", {})
         return repr([(name, edges[name].tolist()) for name in sorted(edges)])
 
+    def _builder(self, n_rows, spare=None):
+        """What puts about ``n_rows`` together."""
+        columns = columns_of(self.n_features, self.alternate_sign)
+        return Builder(columns, self._checked_dtype(), n_rows, spare)
+
+    def _checked_dtype(self):
+        dtype = np.dtype(self.dtype)
+        if dtype not in (np.float32, np.float64):
+            raise ValueError(f"dtype must be float32 or float64, got {self.dtype!r}.")
+        return dtype
+
     def _plan_of(self, names, forms):
         """The plan for batches whose fields have these names and forms."""
         self._check_names(names)
@@ -232,13 +245,13 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 continue
             if form is None:
                 raise ValueError(
-                    f"Field {name!r} is of type {column}: turn it into strings or numbers, or leave "
-                    f"it out with fields={{{name!r}: 'ignore'}}."
+                    f"Field {name!r} is of type {column}: turn it into strings or numbers, or "
+                    f"leave it out with fields={{{name!r}: 'ignore'}}."
                 )
             if isinstance(chosen, Category) and form == "numbers":
                 raise ValueError(
-                    f"Field {name!r} is of type {column}: turn it into integers or strings before it "
-                    "is a category."
+                    f"Field {name!r} is of type {column}: turn it into integers or strings before "
+                    "it is a category."
                 )
             if isinstance(chosen, Words) and form not in ("texts", "codes"):
                 raise ValueError(f"Field {name!r} is of type {column}, not a text with words.")
@@ -256,10 +269,7 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 fields.append(Field(position, name, kind, edges.get(name)))
         if not fields:
             raise ValueError("X has no fields to hash: all are ignored.")
-        dtype = np.dtype(self.dtype)
-        if dtype not in (np.float32, np.float64):
-            raise ValueError(f"dtype must be float32 or float64, got {self.dtype!r}.")
-        settings = Settings(self.n_features, self.alternate_sign, self.missing == "bucket", dtype)
+        settings = Settings(self.n_features, self.missing == "bucket", self._checked_dtype())
         return Plan(fields, self._crosses([field.name for field in fields]), settings)
 
     def _crosses(self, names):

@@ -3,24 +3,23 @@
 A batch knows where its raw values are: the rows of an Arrow table, or of a text that was scanned.
 It answers ``form(n)`` for its n-th field, and what belongs to that form:
 
-=============  =======================================================================
+=============  ================================================================================
 ``"texts"``    ``texts(n)``: ``Ranges`` and a column of them
 ``"integers"`` ``integers(n)``: int64 of shape (n_rows,), and which of them are present
-``"codes"``    ``codes(n)``: int32 of shape (n_rows,), -1 if missing, and the values' texts
+``"codes"``    ``codes(n)``: int32 of shape (n_rows,), and the ``Ranges`` of what they stand for
 ``"numbers"``  ``numbers(n)``: float64 of shape (n_rows,), NaN if missing
-=============  =======================================================================
+=============  ================================================================================
 
 What has another form can give ``numbers(n)`` too.
 """
 
-import itertools
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
+from ..arithmetic.jit import read_only
 from ..arithmetic.murmur import Prefix, hash_of, prefix_of
-from .builder import Builder
 from .crosses import Crosses, Places, cross
 from .entries import (
     DIGITS,
@@ -32,10 +31,10 @@ from .entries import (
     hash_words,
     keep_numbers,
     take_hashes,
+    tiles_of,
 )
 from .kinds import Category, Number, Words
 from .numbers import NotANumber
-from .rows import Columns
 
 _NOTHING = np.zeros(0, np.uint8)
 
@@ -44,7 +43,6 @@ class Settings(NamedTuple):
     """What holds for all fields."""
 
     n_features: int
-    alternate_sign: bool
     keep_missing: bool
     dtype: np.dtype
 
@@ -73,29 +71,8 @@ class Plan:
         self._slots = np.zeros(len(fields), np.int64)
         self._slots[self.singles] = np.arange(len(self.singles))
         self.crosses = [tuple(each) for each in crosses]
-        starts = np.cumsum([0, *map(len, self.crosses)])
-        members = np.fromiter(itertools.chain(*self.crosses), np.int64)
-        self._crosses = Crosses(starts.astype(np.int64), members)
-        n_features = settings.n_features
-        is_power_of_two = n_features & (n_features - 1) == 0
-        self._known = {}
-        self._columns = Columns(n_features, is_power_of_two, settings.alternate_sign)
-
-    def builder(self, n_rows):
-        """What ``add`` puts rows into; there will be about ``n_rows``."""
-        return Builder(self._columns, self.settings.dtype, n_rows)
-
-    def add(self, batch, builder, first_row=0):
-        """Put the rows of a batch into a ``builder``.
-
-        ``first_row`` is what to call its first row in errors.
-        """
-        broken = builder.add(*self.entries(batch, first_row))
-        if broken >= 0:
-            raise ValueError(
-                f"Row {first_row + broken} has a value that is too large for "
-                f"{self.settings.dtype}: scale its numbers, or take them in bins."
-            )
+        self._crosses = Crosses.of(self.crosses)
+        self._known, self._tiles, self._fixed_layout = {}, {}, None
 
     def columns_of(self, hashes):
         """The columns of the result that hashes belong to."""
@@ -104,10 +81,12 @@ class Plan:
     def entries(self, batch, first_row=0):
         """The ``Entries`` of a batch, those of crosses last in each row, and of the longest row."""
         places, first_of_crosses, sizes = self._layout(batch)
-        starts = np.zeros(batch.n_rows + 1, np.int64)
-        np.cumsum(np.broadcast_to(sizes, batch.n_rows), out=starts[1:])
+        if len(sizes) == 1:
+            starts = np.arange(0, (batch.n_rows + 1) * sizes[0], sizes[0])
+        else:
+            starts = np.concatenate([[0], np.cumsum(sizes)])
         total = int(starts[-1])
-        entries = Entries(starts, np.zeros(total, np.uint32), np.empty(total, self.settings.dtype))
+        entries = Entries(starts, np.empty(total, np.uint32), np.empty(total, self.settings.dtype))
         self._fill_singles(batch, entries, first_row)
         for n in self.bags:
             self._fill_bag(batch, n, np.ascontiguousarray(places.firsts[:, n]), entries)
@@ -117,6 +96,8 @@ class Plan:
 
     def _layout(self, batch):
         """Where the entries of each field are, those of crosses begin, and each row's number."""
+        if not self.bags and self._fixed_layout is not None:
+            return self._fixed_layout
         n_rows = batch.n_rows if self.bags else 1
         counts = np.ones((n_rows, len(self.fields)), np.int64)
         for n in self.bags:
@@ -132,7 +113,8 @@ class Plan:
         sizes = first_of_crosses.copy()
         for members in self.crosses:
             sizes += counts[:, members].prod(axis=1)
-        return Places(firsts, counts), first_of_crosses, sizes
+        self._fixed_layout = Places(firsts, counts), first_of_crosses, sizes
+        return self._fixed_layout
 
     def _fill_singles(self, batch, entries, first_row):
         groups = {}
@@ -148,25 +130,35 @@ class Plan:
                 self._fill_integers(*batch.integers(field.position), n, entries)
             elif form == "codes":
                 codes, values = batch.codes(field.position)
-                take_hashes(codes, self._hashes_of(values, n), self._slots[n], entries)
+                dictionary = self._dictionary_of(values, n)
+                if not take_hashes(read_only(codes), dictionary, self._slots[n], entries):
+                    raise ValueError(f"The codes of field {field.name!r} are out of range.")
             else:
                 self._fill_numbers(batch, n, entries, first_row)
         for ranges, columns, chosen in groups.values():
-            prefixes = Prefixes(*(each[chosen] for each in self._names))
-            hash_texts(ranges, np.array(columns, np.int64), prefixes, self._slots[chosen], entries)
+            tiles, slots = self._tiles_of(tuple(chosen))
+            hash_texts(ranges, np.array(columns, np.uintp), tiles, slots, entries)
 
-    def _hashes_of(self, ranges, n):
-        """The hashes of the values of a dictionary, which many batches may share."""
+    def _dictionary_of(self, ranges, n):
+        """The entries of the values of a dictionary, which many batches may share."""
         if n in self._known and self._known[n][0] is ranges:
             return self._known[n][1]
         size = len(ranges.firsts)
         values = Entries(
             np.arange(size + 1), np.zeros(size, np.uint32), np.empty(size, self.settings.dtype)
         )
-        zero = np.zeros(1, np.int64)
-        hash_texts(ranges, zero, self._prefixes(n), zero, values)
-        self._known[n] = ranges, values.hashes
-        return values.hashes
+        zero, (tiles, _) = np.zeros(1, np.uintp), self._tiles_of((n,))
+        hash_texts(ranges, zero, tiles, zero, values)
+        self._known[n] = ranges, values
+        return values
+
+    def _tiles_of(self, chosen):
+        """The tiles of some fields, and their places among the entries of a row."""
+        if chosen not in self._tiles:
+            some = list(chosen)
+            tiles = tiles_of(Prefixes(*(each[some] for each in self._names)))
+            self._tiles[chosen] = tiles, self._slots[some].astype(np.uintp)
+        return self._tiles[chosen]
 
     def _prefixes(self, n):
         return Prefixes(*(each[n : n + 1] for each in self._names))

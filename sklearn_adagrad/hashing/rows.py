@@ -27,6 +27,11 @@ class Columns(NamedTuple):
     signed: bool
 
 
+def columns_of(n_features, signed):
+    """The ``Columns`` of that many features."""
+    return Columns(n_features, n_features & (n_features - 1) == 0, signed)
+
+
 class Layout(NamedTuple):
     """How column, position in the row and sign, in this order of weight, make a key.
 
@@ -47,12 +52,6 @@ def layout_of(n_features, longest):
     if (n_features - 1).bit_length() + position <= 30:
         return Layout(np.uint32(2**23), np.uint32(2**30 + 2**23), np.uint32(position))
     return Layout(np.uint64(2**52), np.uint64(2**62 + 2**53), np.uint64(31))
-
-
-def keys_for(layout, longest):
-    """Room for keys, and the same seen as floating-point numbers."""
-    keys = np.empty(longest * LANES, type(layout.normal))
-    return keys, keys.view(f"f{keys.itemsize}")
 
 
 @inlined

@@ -82,6 +82,7 @@ def _array(name, column):
     return array
 
 
+@cache
 def form_of(kind):
     """How a column of this Arrow type is read first: a form of ``Plan``, or None."""
     types = arrow().types
@@ -155,21 +156,17 @@ class Batch:
         pa, array = arrow(), self._batch.column(position)
         dictionary = array.dictionary
         known = self._values.get(position)
-        if known is None or not known[0].equals(dictionary):
+        if known is None or not _is_same(known[0], dictionary):
             with_missing = pa.concat_arrays(
                 [_plain(dictionary), pa.nulls(1, _plain(dictionary).type)]
             )
             known = self._values[position] = dictionary, texts_of(with_missing, self._keep_missing)
-        values = known[1]
-        indices = array.indices.cast(pa.int64())
-        codes = indices.fill_null(len(dictionary)).to_numpy(zero_copy_only=False)
-        if len(codes) and not 0 <= codes.min() <= codes.max() <= len(dictionary):
-            raise ValueError(
-                f"The codes of field {self._batch.schema.names[position]!r} are out of range."
-            )
-        if not self._keep_missing:
-            codes = np.where((values.lasts < values.firsts)[codes, 0], -1, codes)
-        return codes, values
+        codes = (
+            array.indices if array.indices.type == pa.int32() else array.indices.cast(pa.int32())
+        )
+        if array.null_count:
+            codes = codes.fill_null(len(dictionary))
+        return codes.to_numpy(zero_copy_only=False), known[1]
 
     def numbers(self, position):
         pa, array = arrow(), self._batch.column(position)
@@ -180,6 +177,15 @@ class Batch:
         if pa.types.is_boolean(array.type):
             array = array.cast(pa.uint8())
         return array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+
+
+def _is_same(a, b):
+    """Whether two dictionaries are equal: those of neighbouring batches mostly lie in one place."""
+    places = [
+        (len(each), each.offset, [part and (part.address, part.size) for part in each.buffers()])
+        for each in (a, b)
+    ]
+    return places[0] == places[1] or a.equals(b)
 
 
 def _plain(array):

@@ -2,41 +2,36 @@
 
 import contextlib
 from numbers import Integral
+from typing import NamedTuple
 
 import numpy as np
 
+from ..hashing.entries import Entries
 from ..hashing.hasher import FieldHasher
+from ..input.rows import Rows
 from .ahead import run_ahead
 from .cache import cached
 from .sources import COMPRESSIONS, open_source, sources_of
 
+ROWS = 2048  # of a part: what is made of them stays in a cache
 _BAD_LINES = ("error", "skip")
 
 
-class Chunk:
-    """Rows on their way to be a chunk, with their targets and weights."""
+class Part(NamedTuple):
+    """Some rows on their way, not sorted yet."""
 
-    def __init__(self, builder):
-        self.builder, self._targets, self._weights = builder, [], []
-
-    def add(self, targets, weights):
-        """The targets and weights of rows that the builder has got; None if there are none."""
-        self._targets.append(targets)
-        self._weights.append(weights)
-
-    def finish(self):
-        """``(X, y, sample_weight)``."""
-        return self.builder.sealed(), _joined(self._targets), _joined(self._weights)
-
-
-def _joined(parts):
-    return None if parts[0] is None else np.concatenate(parts)
+    entries: Entries
+    longest: int  # entries of a row
+    targets: np.ndarray | None
+    weights: np.ndarray | None
+    n_bad: int  # lines that were skipped since the part before
 
 
 class Reader:
     """Chunks ``(X, y, sample_weight)`` of a source; every loop over it starts from its beginning.
 
-    ``n_bad_lines`` counts what the last loop skipped. Subclasses yield chunks in ``_chunks``.
+    ``n_bad_lines`` counts what the last loop skipped. Subclasses read: ``_parts(sources)`` yields a
+    ``Part`` after the other.
     """
 
     def __init__(
@@ -45,6 +40,7 @@ class Reader:
     ):  # fmt: skip
         if not isinstance(hasher, FieldHasher):
             raise ValueError(f"hasher must be a FieldHasher, got {hasher!r}.")
+        hasher._validate_params()
         check_choice("on_bad_lines", on_bad_lines, _BAD_LINES)
         check_choice("compression", compression, (*COMPRESSIONS, None))
         check_count("chunk_rows", chunk_rows, 1)
@@ -58,21 +54,42 @@ class Reader:
     def __iter__(self):
         self.n_bad_lines = 0
         sources = sources_of(self.source)
-        if self.cache is not None:
-            chunks = cached(self, sources)
-        else:
-            chunks = self.chunks_of(sources)
-        return run_ahead(chunks, self.read_ahead) if self.read_ahead else chunks
+        return self.chunks_of(sources) if self.cache is None else cached(self, sources)
 
     def chunks_of(self, sources):
-        """The chunks, read anew."""
+        """The chunks, read anew.
+
+        What makes parts runs ahead in a thread of its own; what sorts their rows does not, so that
+        the two of them have about as much to do.
+        """
         if any(source.stream is not None for source in sources):
             if self._is_used_up:
                 raise ValueError(
                     "source is a stream, which can be read once: give its path, or open it anew."
                 )
             self._is_used_up = True
-        return self._chunks(sources)
+        parts = self._parts(sources)
+        if self.read_ahead:
+            parts = run_ahead(parts, self.read_ahead * -(-self.chunk_rows // ROWS))
+        with contextlib.closing(parts):
+            yield from self._chunks(parts)
+
+    def _chunks(self, parts):
+        spare, chunk, n_before = Rows([], [], []), None, 0
+        for part in parts:
+            self.n_bad_lines += part.n_bad
+            first, n_rows = 0, len(part.entries.starts) - 1
+            while first < n_rows:
+                chunk = chunk or _Chunk(self.hasher._builder(self.chunk_rows, spare))
+                last = min(n_rows, first + self.chunk_rows - chunk.builder.n_rows)
+                chunk.add(part, first, last, n_before)
+                n_before += last - first
+                first = last
+                if chunk.builder.n_rows == self.chunk_rows:
+                    yield chunk.finish()
+                    chunk = None
+        if chunk is not None:
+            yield chunk.finish()
 
     def settings(self):
         """What the chunks depend on besides their source, as text."""
@@ -93,6 +110,28 @@ class Reader:
         finally:
             if stream is not source.stream:
                 stream.close()
+
+
+class _Chunk:
+    """Rows, sorted by a builder, with their targets and weights."""
+
+    def __init__(self, builder):
+        self.builder, self._targets, self._weights = builder, [], []
+
+    def add(self, part, first, last, n_before):
+        """Add the rows ``first`` to ``last`` of a part; ``n_before`` of all came before them."""
+        entries = part.entries._replace(starts=part.entries.starts[first : last + 1])
+        self.builder.add(entries, part.longest, n_before)
+        for values, parts in ((part.targets, self._targets), (part.weights, self._weights)):
+            if values is not None:
+                parts.append(values[first:last])
+
+    def finish(self):
+        """``(X, y, sample_weight)``, None for what there is not."""
+        targets, weights = (
+            np.concatenate(parts) if parts else None for parts in (self._targets, self._weights)
+        )
+        return self.builder.sealed(), targets, weights
 
 
 def check_choice(name, value, choices):

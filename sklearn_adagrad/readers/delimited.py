@@ -5,14 +5,13 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arithmetic.jit import read_only
-from ..hashing.entries import Ranges
+from ..hashing.entries import Entries, Ranges
 from ..hashing.kinds import Category, Words
 from ..hashing.numbers import read_numbers, text_of
-from .base import Chunk, Reader, check_choice
+from .base import ROWS, Part, Reader, check_choice
 from .scan import NO_QUOTES, Style, scan
 from .window import Window
 
-_ROWS = 1024  # at a time: what is made of them stays in a cache
 _TARGETS = (float, str)
 CRITEO = ["label", *(f"I{n}" for n in range(1, 14)), *(f"C{n}" for n in range(1, 27))]
 
@@ -22,6 +21,14 @@ class Bad(NamedTuple):
 
     row: int
     reason: str
+
+
+class Taken(NamedTuple):
+    """Rows that were found."""
+
+    batch: "Scanned"
+    targets: np.ndarray | None
+    weights: np.ndarray | None
 
 
 class Scanned:
@@ -91,7 +98,7 @@ class _Layout:
         )  # fmt: skip
 
     def take(self, ranges):
-        """The rows as a batch, their targets and weights, and the ``Bad`` ones among them."""
+        """The rows, and the ``Bad`` ones among them."""
         batch, bad = Scanned(ranges, self._positions), []
         targets = weights = None
         if self._target is not None:
@@ -109,7 +116,7 @@ class _Layout:
         for field in self._numbers:
             found = batch.read(field.position, self._largest)
             bad += [Bad(row, f"field {field.name!r} is {reason}") for row, reason in found]
-        return batch, targets, weights, bad
+        return Taken(batch, targets, weights), bad
 
     def _targets(self, ranges):
         if self._target_type is str:
@@ -225,8 +232,8 @@ class Delimited(Reader):
             chunk_rows=chunk_rows, read_ahead=read_ahead, cache=cache,
         )  # fmt: skip
 
-    def _chunks(self, sources):
-        names, layout, chunk = self.names, None, None
+    def _parts(self, sources):
+        names, layout = self.names, None
         for source in sources:
             with self._open(source) as stream:
                 window, n_lines = Window(stream, source.name), 0
@@ -237,18 +244,13 @@ class Delimited(Reader):
                     if names not in (None, header):
                         raise ValueError(f"{source.name} has the columns {header}, not {names}.")
                     names = header
-                layout = layout or _Layout(self, names)
-                more = True
+                layout, more = layout or _Layout(self, names), True
                 while more:
-                    chunk = chunk or Chunk(layout.plan.builder(self.chunk_rows))
-                    n_rows = min(_ROWS, self.chunk_rows - chunk.builder.n_rows)
-                    n_lines, is_full = self._add(layout, window, n_lines, n_rows, chunk)
-                    if chunk.builder.n_rows == self.chunk_rows:
-                        yield chunk.finish()
-                        chunk = None
+                    part, n_new_lines, is_full = self._read(layout, window, n_lines)
+                    if part is not None:
+                        yield part
+                    n_lines += n_new_lines
                     more = is_full or window.advance()
-        if chunk is not None and chunk.builder.n_rows:
-            yield chunk.finish()
 
     def _header(self, window):
         """The names in the first line, None in a file without lines, and how many lines passed."""
@@ -273,36 +275,36 @@ class Delimited(Reader):
             raise ValueError(f"{window.name}, line {n_lines + 1}: {error}.") from None
         return names, found.n_lines
 
-    def _add(self, layout, window, n_lines, n_rows, chunk):
-        """Up to ``n_rows`` from a window. Returns the number of lines so far, and if more may come."""
-        found, ranges, lines = _scan(window, layout.style, n_rows)
-        name, first_line = window.name, n_lines + 1
-        window.first = found.first
-        self.n_bad_lines += found.n_bad
+    def _read(self, layout, window, n_lines):
+        """The next ``Part`` or None, how many lines were passed, and if there is more at hand."""
+        found, ranges, lines = _scan(window, layout.style, ROWS)
+        window.first, part, n_bad = found.first, None, found.n_bad
+
+        def refuse(line, reason):
+            raise ValueError(f"{window.name}, line {n_lines + line + 1}: {reason}.")
+
         if found.n_rows:
-            batch, targets, weights, bad = layout.take(ranges)
+            taken, bad = layout.take(ranges)
+            if bad and self.on_bad_lines == "error":
+                first = min(bad)
+                refuse(lines[first.row], first.reason)
             if bad:
-                bad.sort()
-                if self.on_bad_lines == "error":
-                    raise ValueError(
-                        f"{name}, line {first_line + lines[bad[0].row]}: {bad[0].reason}."
-                    )
                 kept = np.ones(found.n_rows, bool)
                 kept[[row for row, _ in bad]] = False
-                self.n_bad_lines += int((~kept).sum())
-                ranges = ranges._replace(firsts=ranges.firsts[kept], lasts=ranges.lasts[kept])
-                batch, targets, weights, _ = layout.take(ranges)
-            layout.plan.add(batch, chunk.builder, chunk.builder.n_rows)
-            chunk.add(targets, weights)
+                n_bad += int(found.n_rows - kept.sum())
+                kept = (read_only(each[kept]) for each in (ranges.firsts, ranges.lasts))
+                taken, _ = layout.take(Ranges(ranges.data, *kept))
+            entries, longest = layout.plan.entries(taken.batch)
+            part = Part(entries, longest, taken.targets, taken.weights, n_bad)
+        elif n_bad:
+            nothing = Entries(np.zeros(1, np.int64), np.empty(0, np.uint32), np.empty(0))
+            part = Part(nothing, 0, None, None, n_bad)
         if found.n_fields:
-            raise ValueError(
-                f"{name}, line {first_line + found.n_lines}: {found.n_fields} fields, not "
-                f"{layout.style.n_fields}."
-            )
-        is_full = found.n_rows == n_rows
+            refuse(found.n_lines, f"{found.n_fields} fields, not {layout.style.n_fields}")
+        is_full = found.n_rows == ROWS
         if found.is_open and window.at_end and not is_full:
-            raise ValueError(f"{name}, line {first_line + found.n_lines}: a quote is never closed.")
-        return n_lines + found.n_lines, is_full
+            refuse(found.n_lines, "a quote is never closed")
+        return part, found.n_lines, is_full
 
 
 def _scan(window, style, n_rows):

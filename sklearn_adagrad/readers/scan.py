@@ -90,7 +90,7 @@ def scan(data, first, stop, style, firsts, lasts, lines):
                 field += 1
                 start = k + 1
                 continue
-            if byte == _LINE_FEED or byte == _RETURN:
+            if byte in (_LINE_FEED, _RETURN):
                 n_lines += byte == _RETURN or data[k - 1] != _RETURN
                 if inside:
                     continue
