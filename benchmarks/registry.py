@@ -22,6 +22,7 @@ NAMES = (
     "classes_quality",
     "calibration",
     "hashing",
+    "end_to_end",
     "published",
 )
 

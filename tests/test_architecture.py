@@ -26,6 +26,7 @@ FLOORS = {
     "engines": {"arithmetic", "formulas", "input", "model"},
     "optim": {"_types", "arithmetic", "engines", "formulas", "model"},
     "hashing": {"_sklearn", "arithmetic", "input"},
+    "readers": {"arithmetic", "hashing", "input"},
     "estimators": {"_sklearn", "_types", "engines", "formulas", "input", "model"},
     "search": {"_sklearn", "_types", "estimators", "input", "model"},
 }

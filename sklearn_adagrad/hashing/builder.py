@@ -7,6 +7,7 @@ from ..input.sealed import seal
 from .rows import LANES, layout_of, sort_rows
 
 _LARGEST = 2**31 - 1
+_LIKELY = 2**26  # entries: so many are taken at once where the first rows let expect them
 
 
 class Builder:
@@ -55,8 +56,9 @@ class Builder:
             size = max(self._n_expected, self.n_rows + n_rows) + 1
             self._grow(n_used, size, len(self._rows.values))
         if least > len(self._rows.values):
-            of_all = least * self._n_expected / (self.n_rows + n_rows)
-            self._grow(n_used, len(self._rows.indptr), int(max(1.25 * least, 1.02 * of_all)))
+            of_all = int(1.02 * least * max(1, self._n_expected / (self.n_rows + n_rows)))
+            size = of_all if of_all <= max(_LIKELY, 2 * least) else 2 * least
+            self._grow(n_used, len(self._rows.indptr), size)
 
     def _grow(self, n_used, n_rows, n_entries):
         rows = Rows(

@@ -11,7 +11,7 @@ from ..hashing.hasher import FieldHasher
 from ..input.rows import Rows
 from .ahead import run_ahead
 from .cache import cached
-from .sources import COMPRESSIONS, open_source, sources_of
+from .sources import COMPRESSIONS, sources_of
 
 ROWS = 2048  # of a part: what is made of them stays in a cache
 _BAD_LINES = ("error", "skip")
@@ -102,15 +102,6 @@ class Reader:
         hasher = self.hasher.get_params(deep=False) | {"learnt": self.hasher._learnt()}
         return repr(sorted((own | self._settings).items())) + repr(sorted(hasher.items()))
 
-    @contextlib.contextmanager
-    def _open(self, source):
-        stream = open_source(source, self.compression)
-        try:
-            yield stream
-        finally:
-            if stream is not source.stream:
-                stream.close()
-
 
 class _Chunk:
     """Rows, sorted by a builder, with their targets and weights."""
@@ -132,6 +123,18 @@ class _Chunk:
             np.concatenate(parts) if parts else None for parts in (self._targets, self._weights)
         )
         return self.builder.sealed(), targets, weights
+
+
+def check_columns(reader, names):
+    """Raise ValueError unless columns have names of their own, and those that are needed exist."""
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{names.count(name)} columns are named {name!r}.")
+    for role in ("target", "sample_weight"):
+        if getattr(reader, role) not in (None, *names):
+            raise ValueError(
+                f"{role}={getattr(reader, role)!r} is no column; the columns are {names}."
+            )
 
 
 def check_choice(name, value, choices):

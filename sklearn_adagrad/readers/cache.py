@@ -43,15 +43,21 @@ def _opened(path):
 def _read(file, reader):
     n_features = reader.hasher.n_features
     for n in range(file.num_record_batches):
-        batch, more = file.get_batch_with_custom_metadata(n)
-        batch.validate(full=True)
-        rows = batch.column("rows")
-        entries = rows.values
-        arrays = (entries.field("value"), entries.field("column"), rows.offsets)
-        arrays = tuple(array.to_numpy() for array in arrays)
-        X = sparse.csr_array(arrays, shape=(len(batch), n_features))
-        reader.n_bad_lines = int(more[_N_BAD])
-        yield X, _numpy(batch, "target"), _numpy(batch, "weight")
+        try:
+            batch, more = file.get_batch_with_custom_metadata(n)
+            batch.validate(full=True)
+            rows = batch.column("rows")
+            entries = rows.values
+            arrays = (entries.field("value"), entries.field("column"), rows.offsets)
+            arrays = tuple(array.to_numpy() for array in arrays)
+            X = sparse.csr_array(arrays, shape=(len(batch), n_features))
+            targets, weights = _numpy(batch, "target"), _numpy(batch, "weight")
+            reader.n_bad_lines = int(more[_N_BAD])
+        except Exception as error:  # whatever pyarrow and scipy say of bytes that make no sense
+            raise ValueError(
+                f"cache={os.fspath(reader.cache)!r} is damaged: {error}. Remove it."
+            ) from error
+        yield X, targets, weights
 
 
 def _numpy(batch, name):

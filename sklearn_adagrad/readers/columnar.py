@@ -6,7 +6,7 @@ from importlib import import_module
 import numpy as np
 
 from ..hashing.tables import Batch, arrow, form_of, forms_of
-from .base import Part, Reader
+from .base import Part, Reader, check_columns
 from .sources import filesystem_of
 
 _ROWS = 2**14  # at a time: a batch is taken apart by column, which has its price
@@ -53,11 +53,7 @@ class Layout:
 
     def __init__(self, reader, schema):
         self.names = schema.names
-        for role in ("target", "sample_weight"):
-            if getattr(reader, role) not in (None, *self.names):
-                raise ValueError(
-                    f"{role}={getattr(reader, role)!r} is no column; the columns are {self.names}."
-                )
+        check_columns(reader, self.names)
         self._target, self._weight = reader.target, reader.sample_weight
         self._fields = [name for name in self.names if name not in (self._target, self._weight)]
         self._skip = reader.on_bad_lines == "skip"
@@ -190,7 +186,7 @@ class Parquet(_Columnar):
             names = [name for name in schema.names if form_of(schema.field(name).type) == "texts"]
             file = stack.enter_context(parquet.ParquetFile(place, read_dictionary=names))
             yield from file.iter_batches(_ROWS_OF_FILE, use_threads=False)
-        except arrow().ArrowException as error:
+        except (arrow().ArrowException, OSError) as error:
             raise _unreadable(source, error) from error
 
 
@@ -232,7 +228,7 @@ class Arrow(_Columnar):
             else:
                 place.seek(0)
                 yield from ipc.open_stream(place)
-        except arrow().ArrowException as error:
+        except (arrow().ArrowException, OSError) as error:
             raise _unreadable(source, error) from error
 
 

@@ -8,8 +8,9 @@ from ..arithmetic.jit import read_only
 from ..hashing.entries import Entries, Ranges
 from ..hashing.kinds import Category, Words
 from ..hashing.numbers import read_numbers, text_of
-from .base import ROWS, Part, Reader, check_choice
+from .base import ROWS, Part, Reader, check_choice, check_columns
 from .scan import NO_QUOTES, Style, scan
+from .sources import opened
 from .window import Window
 
 _TARGETS = (float, str)
@@ -71,14 +72,7 @@ class _Layout:
     """Which columns of a text are the target, the weight and the fields."""
 
     def __init__(self, reader, names):
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"{names.count(name)} columns are named {name!r}.")
-        for role in ("target", "sample_weight"):
-            if getattr(reader, role) not in (None, *names):
-                raise ValueError(
-                    f"{role}={getattr(reader, role)!r} is no column; the columns are {names}."
-                )
+        check_columns(reader, names)
         self._target_type = reader.target_type
         self._target, self._weight = (
             None if name is None else names.index(name)
@@ -235,7 +229,7 @@ class Delimited(Reader):
     def _parts(self, sources):
         names, layout = self.names, None
         for source in sources:
-            with self._open(source) as stream:
+            with opened(source, self.compression) as stream:
                 window, n_lines = Window(stream, source.name), 0
                 if self.names is None:
                     header, n_lines = self._header(window)
@@ -292,8 +286,8 @@ class Delimited(Reader):
                 kept = np.ones(found.n_rows, bool)
                 kept[[row for row, _ in bad]] = False
                 n_bad += int(found.n_rows - kept.sum())
-                kept = (read_only(each[kept]) for each in (ranges.firsts, ranges.lasts))
-                taken, _ = layout.take(Ranges(ranges.data, *kept))
+                bounds = (read_only(each[kept]) for each in (ranges.firsts, ranges.lasts))
+                taken, _ = layout.take(Ranges(ranges.data, *bounds))
             entries, longest = layout.plan.entries(taken.batch)
             part = Part(entries, longest, taken.targets, taken.weights, n_bad)
         elif n_bad:

@@ -8,6 +8,7 @@ import numpy as np
 from ..hashing.tables import arrow, form_of
 from .base import ROWS, Reader
 from .columnar import Layout
+from .sources import opened
 from .window import Window
 
 _FEED = 10
@@ -76,7 +77,7 @@ class JsonLines(Reader):
     def _parts(self, sources):
         known = _Known(self)
         for source in sources:
-            with self._open(source) as stream:
+            with opened(source, self.compression) as stream:
                 window, n_lines = Window(stream, source.name), 0
                 while window.advance():
                     text = window.data[window.first : window.stop]
@@ -170,9 +171,7 @@ class _Known:
 def _reason(line):
     """Why a line is no object, or None."""
     try:
-        found = json.loads(line)
+        found = json.loads(line.decode(errors="replace"))
     except json.JSONDecodeError as error:
         return f"{error.msg}, at character {error.colno}"
-    except UnicodeDecodeError as error:
-        return str(error)
     return None if isinstance(found, dict) else "it is no JSON object"

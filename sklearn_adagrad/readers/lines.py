@@ -8,6 +8,7 @@ from ..arithmetic.jit import read_only
 from ..hashing.entries import Entries, Ranges
 from ..hashing.numbers import read_numbers, spelt
 from .base import ROWS, Part, Reader
+from .sources import opened
 from .window import Window
 
 _ENTRIES = 64 * ROWS
@@ -59,7 +60,7 @@ class Lines(Reader):
     def _parts(self, sources):
         dtype, n_entries = self.hasher._checked_dtype(), _ENTRIES
         for source in sources:
-            with self._open(source) as stream:
+            with opened(source, self.compression) as stream:
                 window, n_lines, more = Window(stream, source.name), 0, True
                 while more:
                     room = room_for(n_entries, dtype)

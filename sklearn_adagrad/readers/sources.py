@@ -1,6 +1,7 @@
 """Where bytes come from: paths, patterns, addresses, streams, compressed or not."""
 
 import bz2
+import contextlib
 import glob
 import gzip
 import lzma
@@ -45,25 +46,29 @@ def sources_of(source):
     return [Source(each) for each in found]
 
 
-def open_source(source, compression):
-    """The bytes of a source, unpacked."""
-    stream = _raw(source)
-    if compression == "infer":
-        compression = None if source.stream else _SUFFIXES.get(Path(source.name).suffix.lower())
-    if compression is None:
-        return stream
+@contextlib.contextmanager
+def opened(source, compression):
+    """The bytes of a source, unpacked. What is opened here is closed at the end."""
+    with contextlib.ExitStack() as stack:
+        if source.stream is not None:
+            stream = source.stream
+        elif "://" in source.name:
+            system, path = filesystem_of(source.name)
+            stream = stack.enter_context(system.open_input_stream(path, compression=None))
+        else:
+            stream = stack.enter_context(open(source.name, "rb", buffering=0))
+        if compression == "infer":
+            suffix = None if source.stream else Path(source.name).suffix.lower()
+            compression = _SUFFIXES.get(suffix)
+        if compression is not None:
+            stream = stack.enter_context(_unpacked(stream, compression))
+        yield stream
+
+
+def _unpacked(stream, compression):
     if compression == "zstd":
         return import_module("pyarrow").CompressedInputStream(stream, "zstd")
     return {"gzip": gzip.open, "xz": lzma.open, "bz2": bz2.open}[compression](stream)
-
-
-def _raw(source):
-    if source.stream is not None:
-        return source.stream
-    if "://" not in source.name:
-        return open(source.name, "rb", buffering=0)
-    system, path = filesystem_of(source.name)
-    return system.open_input_stream(path, compression=None)
 
 
 def filesystem_of(address):
