@@ -9,7 +9,8 @@ The picture goes into a folder for temporary files, unless --picture PATH says w
 Without a path the rows are the 48,842 people of UCI Adult (see data/README.md), in an order
 shuffled once; a "click" is an income above 50,000 dollars a year. With a path they are lines
 as in the Criteo display advertising challenge: a label, 13 integer and 26 categorical fields,
-separated by tabs, a missing value being empty. They are read, hashed and learnt in chunks.
+separated by tabs, a missing value being empty; the integers go into bins by their logarithm. A
+thread reads and hashes them while the learners work.
 
 AdagradClassifier is compared with SGDClassifier, with and without averaging: the same rows in
 the same order, the same rates to choose from, the best rate counts. A chunk is predicted
@@ -18,13 +19,12 @@ before it is learnt, so log loss and AUC are those of unseen rows; the first is 
 """
 
 import argparse
-import gzip
+import io
 import itertools
 import lzma
 import math
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -32,10 +32,10 @@ import numpy as np
 from drawing import add_picture, save
 from matplotlib.figure import Figure
 from scipy.special import entr
-from sklearn.feature_extraction import FeatureHasher
 from sklearn.linear_model import SGDClassifier
 
-from sklearn_adagrad import AdagradClassifier
+from sklearn_adagrad import AdagradClassifier, FieldHasher
+from sklearn_adagrad.readers import VowpalWabbit, criteo
 
 # No penalty: at SGD's best rates, no alpha from 1e-5 to 1e-3 gained more than 0.0001.
 SGD = {"loss": "log_loss", "penalty": None, "learning_rate": "constant", "shuffle": False}
@@ -45,43 +45,19 @@ LEARNERS = {
     "averaged SGD": lambda rate: SGDClassifier(eta0=rate, average=True, **SGD),
 }
 STYLES = [("#0072B2", "-", "o"), ("#D55E00", "--", "s"), ("#009E73", ":", "^")]
-FIELDS = [f"I{i}=" for i in range(1, 14)] + [f"C{i}=" for i in range(1, 27)]
-Row = tuple[bool, list[str]]  # whether it was clicked, and tokens "field=value"
+LOGARITHMS = {f"I{i}": "log" for i in range(1, 14)}
 
 
-def adult_rows() -> Iterator[Row]:
+def adult_text() -> io.BytesIO:
+    """Lines as Vowpal Wabbit reads them: a label, a bar, and names."""
     data = Path(__file__).parent / "data"
     packed = [(data / name).read_bytes() for name in ("a9a.xz", "a9a.t.xz")]
     lines = b"".join(map(lzma.decompress, packed)).decode().splitlines()
+    text = io.StringIO()
     for i in np.random.default_rng(0).permutation(len(lines)):
         label, *columns = lines[i].split()
-        yield label == "+1", [f"f{column.removesuffix(':1')}" for column in columns]
-
-
-def criteo_rows(path: str) -> Iterator[Row]:
-    opener = {".gz": gzip.open, ".xz": lzma.open}.get(Path(path).suffix, open)
-    with opener(0 if path == "-" else path, "rt", encoding="utf-8", errors="replace") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                yield criteo_row(line)
-            except ValueError as error:
-                raise ValueError(f"{path}, line {number}: {error}") from error
-
-
-def criteo_row(line: str) -> Row:
-    label, *fields = line.rstrip("\n").split("\t")
-    if len(fields) != 39:
-        raise ValueError(f"{len(fields) + 1} fields, not 40 (label, 13 integers, 26 categories)")
-    if label not in ("0", "1"):
-        raise ValueError(f"the label is {label!r}, not 0 or 1")
-    values = [bucket(value) for value in fields[:13]] + fields[13:]
-    return label == "1", [field + value for field, value in zip(FIELDS, values, strict=True)]
-
-
-def bucket(value: str) -> str:
-    """A missing or small number as it is, a larger one by the square of its logarithm."""
-    plain = not value or int(value) <= 2
-    return value if plain else f"log{math.floor(math.log(int(value)) ** 2)}"
+        print(label, "|", *(f"f{column.removesuffix(':1')}" for column in columns), file=text)
+    return io.BytesIO(text.getvalue().encode())
 
 
 class Contestant:
@@ -153,29 +129,36 @@ def main() -> None:
     parser.set_defaults(lr=[0.003, 0.01, 0.03, 0.1, 0.3])
     args = parser.parse_args()
 
-    # A value is +1 or -1: the token is there. Thanks to the signs, which are part of the hash,
-    # tokens that share a column blur each other but do not add up. On 10,000 Criteo rows, hashed
+    # A value is +1 or -1: the name is there. Thanks to the signs, which are part of the hash,
+    # names that share a column blur each other but do not add up. On 10,000 Criteo rows, hashed
     # in eight ways, lr=0.1 had log loss 0.4985 with and 0.5047 without signs at 2**10 columns,
     # and the same from 2**18 on. float32 halves the memory at the same loss.
-    hasher = FeatureHasher(2**args.bits, input_type="string", dtype=np.float32)
-    rows = itertools.islice(criteo_rows(args.path) if args.path else adult_rows(), args.rows)
+    hashing = {"n_features": 2**args.bits, "dtype": np.float32}
+    if args.path:
+        hasher = FieldHasher(**hashing, fields=LOGARITHMS)
+        reader = criteo(args.path, hasher, chunk_rows=args.chunk)
+    else:
+        reader = VowpalWabbit(adult_text(), FieldHasher(**hashing), chunk_rows=args.chunk)
     contest = [[Contestant(name, rate) for rate in sorted(set(args.lr))] for name in LEARNERS]
-    n_rows, n_tokens, next_line, hashing = 0, 0, 2 * args.chunk, 0.0
+    n_rows, n_entries, next_line, reading = 0, 0, 2 * args.chunk, 0.0
     began = time.perf_counter()
     print("Log loss and AUC of all predictions so far, at the (rate) that is best so far")
     print(f"{'rows':>12}", *(f"{name:>24}" for name in LEARNERS))
-    while chunk := list(itertools.islice(rows, args.chunk)):
-        X = hasher.transform(tokens for _, tokens in chunk)
-        clicked = np.array([label for label, _ in chunk])
-        hashing += time.perf_counter() - began
+    for X, labels, _ in reader:
+        reading += time.perf_counter() - began
+        clicked = labels > 0
+        if args.rows is not None and n_rows + len(clicked) > args.rows:
+            X, clicked = X[: args.rows - n_rows], clicked[: args.rows - n_rows]
         for one in itertools.chain(*contest):
             one.see(X, clicked)
-        n_rows += len(chunk)
-        n_tokens += X.nnz
+        n_rows += len(clicked)
+        n_entries += X.nnz
         if n_rows >= next_line:
             next_line = 2 * n_rows
             said = (f"{o.log_loss:.4f} {o.auc:.4f} ({o.rate:g})" for o in map(best, contest))
             print(f"{n_rows:12,}", *(f"{each:>24}" for each in said), flush=True)
+        if n_rows == args.rows:
+            break
         began = time.perf_counter()
     if n_rows <= args.chunk:
         raise ValueError(f"{n_rows} rows are too few: the first {args.chunk} are only learnt")
@@ -184,7 +167,7 @@ def main() -> None:
     share, model = clicks / (others + clicks), best(contest[0]).model
     constant = entr(share) + entr(1.0 - share)
     print(f"\nClicks: {share:.1%}; predicting that for every row has log loss {constant:.4f}.")
-    print(f"Parsing and hashing: {n_rows / hashing:,.0f} rows/s.\n")
+    print(f"Waiting for rows to be read: {reading:.2f} s for {n_rows:,} rows.\n")
     rates = "".join(f"{one.rate:8g}" for one in contest[0])
     print(f"Log loss at rate{rates}   best AUC   learnt rows/s")
     for tried in contest:
@@ -193,7 +176,7 @@ def main() -> None:
         print(f"{tried[0].name:16}{losses}{best(tried).auc:11.4f}{speed:16,.0f}")
     print(f"\nAdaGrad at {model.lr:g}, row by row: progressive_loss_ {model.progressive_loss_:.4f}")
     title = {None: "UCI Adult", "-": "Standard input"}.get(args.path, args.path)
-    title = f"{title}: {n_rows:,} rows of about {n_tokens / n_rows:.0f} features"
+    title = f"{title}: {n_rows:,} rows of about {n_entries / n_rows:.0f} features"
     save(draw(title, contest, constant), "click_through.png", args.picture)
 
 

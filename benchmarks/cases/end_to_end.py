@@ -34,16 +34,23 @@ TARGETS = {
     "Vowpal Wabbit, text, a namespace for each field": 10,
     "scikit-learn": 50,
 }
-_VW = ["--loss_function", "logistic", "-l", "0.1", "-b", "22", "--adaptive", "--quiet", "--no_stdin"]
+_VW = [
+    "--loss_function",
+    "logistic",
+    "-l",
+    "0.1",
+    "-b",
+    "22",
+    "--adaptive",
+    "--quiet",
+    "--no_stdin",
+]
 
 
 def run(options):
     """Made rows, then those of a file of clicks, then eat rate."""
-    for criteo_file in (None, options.criteo):
-        if criteo_file or criteo_file is options.criteo is None:
-            yield from _clicks(options, criteo_file)
-        if options.criteo is None:
-            break
+    for criteo_file in (None, options.criteo) if options.criteo else (None,):
+        yield from _clicks(options, criteo_file)
     yield from _eat_rate(options)
 
 
@@ -51,7 +58,7 @@ def _clicks(options, criteo_file):
     rows = options.rows(ROWS)
     paths = logs.clicks(rows, criteo_file)
     hasher, size = FieldHasher(FEATURES, dtype=np.float32), {"rows": rows}
-    cache = file_of("log-rows", rows, ".arrow")
+    cache = file_of("log-criteo-rows" if criteo_file else "log-rows", rows, ".arrow")
     cache.unlink(missing_ok=True)
     losses = {}
 

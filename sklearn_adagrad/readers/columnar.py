@@ -185,7 +185,7 @@ class Parquet(_Columnar):
             schema = parquet.read_schema(place)
             names = [name for name in schema.names if form_of(schema.field(name).type) == "texts"]
             file = stack.enter_context(parquet.ParquetFile(place, read_dictionary=names))
-            yield from file.iter_batches(_ROWS_OF_FILE, use_threads=False)
+            yield from file.iter_batches(_ROWS_OF_FILE, use_threads=self.read_ahead > 0)
         except (arrow().ArrowException, OSError) as error:
             raise _unreadable(source, error) from error
 
