@@ -277,6 +277,7 @@ def test_the_names_behind_columns():
         ({"fields": {"a": "number"}}, {"a": ["1", "x"]}, "Field 'a' is 'x' in row 1, not a"),
         ({"fields": {"a": "quantiles"}}, {"a": ["1", "x"]}, "Field 'a' is 'x' in row 1, not a"),
         ({"fields": {"a": Log(0)}}, {"a": [1]}, "Log: per_octave must be in"),
+        ({"fields": {"a": Log("x")}}, {"a": [1]}, "Log: per_octave must be in"),
         ({"fields": {"a": Quantiles(1)}}, {"a": [1]}, "Quantiles: n_bins must be an integer"),
         ({"fields": {"a": Words(2, 1)}}, {"a": ["x"]}, "Words: fewest and most must be"),
         ({"interactions": ["ab"]}, {"a": [1]}, "must be a tuple of two or more"),

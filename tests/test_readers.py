@@ -2,6 +2,7 @@
 
 import bz2
 import csv
+import gc
 import gzip
 import io
 import json
@@ -11,6 +12,7 @@ import re
 import sys
 import threading
 import time
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -360,6 +362,52 @@ def test_reading_ahead_stops_with_the_loop():
     n_read = stream.n_read
     time.sleep(0.05)
     assert stream.n_read == n_read < 2**24
+
+
+def test_memory_stays_flat():
+    how = {"names": ["y", "f"], "target": "y", "chunk_rows": 4096, "read_ahead": 0}
+    taken = []
+    tracemalloc.start()
+    try:
+        for n, _ in enumerate(Delimited(Endless(), HASHER, **how)):
+            if n % 100 == 50:
+                gc.collect()
+                taken.append(tracemalloc.get_traced_memory()[0])
+            if n == 250:
+                break
+    finally:
+        tracemalloc.stop()
+    assert taken[-1] < taken[0] + 100_000  # bytes, an eighth of one for each row between
+
+
+def test_chunks_that_are_kept_keep_their_rows():
+    """Their memory is taken for other rows when, and only when, nobody has them any longer."""
+    lines = b"".join(b"%d,a%d,b%d\n" % (n % 2, n % 89, n % 97) for n in range(20_000))
+    how = {"names": ["y", "f", "g"], "target": "y", "chunk_rows": 500}
+    kept, rng = [], np.random.default_rng(0)
+    for n, (X, _, _) in enumerate(Delimited(io.BytesIO(lines), HASHER, **how)):
+        first = 500 * n
+        parts = {
+            "indices": X.indices,
+            "data": X.data[3:],
+            "rows": X[10:20],
+            "view": memoryview(X.data),
+        }
+        name = str(rng.choice([*parts, "nothing"]))
+        kept.append((name, first, parts.get(name)))
+        del X, parts
+    values = {name: [f"{name}{n % m}" for n in range(20_000)] for name, m in (("a", 89), ("b", 97))}
+    whole = HASHER.transform({"f": values["a"], "g": values["b"]})
+    for name, first, part in kept:
+        X = whole[first : first + 500]
+        expected = {
+            "indices": X.indices,
+            "data": X.data[3:],
+            "rows": X[10:20].toarray(),
+            "view": X.data,
+        }
+        found = part.toarray() if name == "rows" else part
+        assert name == "nothing" or np.array_equal(found, expected[name])
 
 
 def test_errors_of_the_thread_arrive():

@@ -13,8 +13,8 @@ _LIKELY = 2**26  # entries: so many are taken at once where the first rows let e
 class Builder:
     """Rows of ``columns``, about ``n_expected`` of them, with values of ``dtype``.
 
-    ``spare`` are ``Rows`` of lists: arrays to take, which come back to them when nobody has these
-    rows any longer. New memory costs a tenth of the time that it takes to read rows.
+    ``spare`` are ``Rows`` of lists, or of None: arrays to take, which come back to them when nobody
+    has these rows any longer. New memory costs a tenth of the time that it takes to read rows.
     """
 
     def __init__(self, columns, dtype, n_expected, spare=None):
@@ -79,4 +79,5 @@ class Builder:
             self._rows.indices[:used].astype(index, copy=False),
             self._rows.values[:used],
         )
-        return seal(rows, self._columns.n_features, self._largest, self._spare)
+        spare = self._spare if index == np.int32 else None
+        return seal(rows, self._columns.n_features, self._largest, spare)

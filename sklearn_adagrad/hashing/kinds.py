@@ -1,5 +1,6 @@
 """What a field is: a name, a number, a bin of numbers, or a text."""
 
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -49,7 +50,7 @@ class Log(NamedTuple):
     needs = "numbers"
 
     def check_parameters(self):
-        if not 0 < self.per_octave <= 1e6:
+        if not (isinstance(self.per_octave, Real) and 0 < self.per_octave <= 1e6):
             raise ValueError(f"Log: per_octave must be in (0, 1e6], got {self.per_octave!r}.")
 
     def bins(self, numbers, edges):

@@ -129,7 +129,9 @@ class Batch:
         form = form_of(array.type)
         if form == "codes" and len(array.dictionary) > self._largest_dictionary:
             return "texts"
-        if form == "integers" and arrow().types.is_uint64(array.type):
+        types = arrow().types
+        kind = array.type.value_type if types.is_dictionary(array.type) else array.type
+        if form == "integers" and types.is_uint64(kind):
             return "texts"  # they may be larger than any int64
         return form
 

@@ -29,9 +29,9 @@ _SEALS = {}  # by the address of the values
 def seal(rows, n_features, largest, spare=None):
     """A CSR array of ``rows``, which belong to nobody else, with ``largest`` magnitude as bits.
 
-    ``spare`` are ``Rows`` of lists where the memory goes when nobody has it any longer.
+    ``spare`` are ``Rows`` of lists where the memory goes when nobody has it any longer, or of None.
     """
-    frozen = Rows(*map(_frozen, rows, spare or [None] * len(rows)))
+    frozen = Rows(*map(_frozen, rows, spare or (None, None, None)))
     if len(frozen.values):
         places = tuple(map(_place, frozen))
         _SEALS[places[2]] = _Seal(places, n_features, largest)

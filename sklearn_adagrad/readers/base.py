@@ -75,7 +75,7 @@ class Reader:
             yield from self._chunks(parts)
 
     def _chunks(self, parts):
-        spare, chunk, n_before = Rows([], [], []), None, 0
+        spare, chunk, n_before = Rows(None, [], []), None, 0
         for part in parts:
             self.n_bad_lines += part.n_bad
             first, n_rows = 0, len(part.entries.starts) - 1

@@ -60,7 +60,7 @@ class Layout:
         self._hasher, self._plans, self._dictionaries = reader.hasher, {}, {}
 
     def part(self, batch, name, place_of):
-        """The rows of a record batch of the file ``name``. ``place_of(row)`` is what to call one."""
+        """The rows of a record batch of a file. ``place_of(row)`` is what to call a row."""
         targets, weights, bad = None, None, {}
         if self._target is not None:
             targets = _values(batch.column(self._target))

@@ -303,11 +303,13 @@ class Delimited(Reader):
 
 def _scan(window, style, n_rows):
     """What ``scan`` found in a window, the ``Ranges`` of it, and the lines before each row."""
-    firsts = np.empty((n_rows, style.n_fields), np.int32)
-    lasts, lines = np.empty_like(firsts), np.empty(n_rows, np.int32)
+    size = n_rows * style.n_fields
+    firsts, lasts = np.empty(size, np.int32), np.empty(size, np.int32)
+    lines = np.empty(n_rows, np.int32)
     found = scan(window.data, window.first, window.stop, style, firsts, lasts, lines)
-    k = found.n_rows
-    return found, Ranges(*map(read_only, (window.data, firsts[:k], lasts[:k]))), lines
+    shape = found.n_rows, style.n_fields
+    bounds = (read_only(each[: shape[0] * shape[1]].reshape(shape)) for each in (firsts, lasts))
+    return found, Ranges(read_only(window.data), *bounds), lines
 
 
 def _check_character(name, value):

@@ -66,15 +66,17 @@ def _without_quotes(data, first, last, quote):
 
 @compiled
 def scan(data, first, stop, style, firsts, lasts, lines):
-    """Find the fields of rows in ``data[first:stop]``: ``firsts`` and ``lasts`` of each.
+    """Find the fields of rows in ``data[first:stop]``: ``firsts`` and ``lasts`` of all, row by row.
 
-    It ends with the text or when these arrays are full. ``lines`` is how many lines were before
-    each row. Behind ``stop`` there must be 64 more bytes, and one before ``first``.
+    It ends with the text or when ``lines`` is full: how many lines were before each row. Behind
+    ``stop`` there must be 64 more bytes, and one before ``first``.
     """
     separator, quote = np.uint8(style.separator), np.uint8(style.quote)
+    one, n_fields = np.uintp(1), np.uintp(style.n_fields)
     row, n_bad, n_lines, first_line = 0, 0, 0, 0
     begin = start = first  # of the row, and of the field
-    field, inside, quoted, closed = 0, False, False, -1
+    of_row = field = np.uintp(0)  # among all fields: the first of the row, and the one that begins
+    inside, quoted, closed = False, False, -1
     for at in range(first, stop, SIZE):
         bits = marks(data, at, separator, quote, np.uint8(_LINE_FEED), np.uint8(_RETURN))
         if at + SIZE > stop:
@@ -82,44 +84,42 @@ def scan(data, first, stop, style, firsts, lasts, lines):
         while bits != np.uint64(0):
             k = at + trailing_zeros(bits)
             bits &= bits - np.uint64(1)
-            byte = data[k]
+            byte = data[np.uintp(k)]
             if byte == separator and not inside:
-                if field < style.n_fields:
-                    firsts[row, field] = start
-                    lasts[row, field] = k - style.is_missing * (k == start)
-                field += 1
+                if field - of_row < n_fields:
+                    firsts[field], lasts[field] = start, k - style.is_missing * (k == start)
+                field += one
                 start = k + 1
                 continue
             if byte in (_LINE_FEED, _RETURN):
-                n_lines += byte == _RETURN or data[k - 1] != _RETURN
+                n_lines += byte == _RETURN or data[np.uintp(k - 1)] != _RETURN
                 if inside:
                     continue
-                if field == 0 and _is_blank(data, begin, k, separator):
+                if field == of_row and _is_blank(data, begin, k, separator):
                     begin = start = k + 1
                     first_line = n_lines
                     continue
-                if field < style.n_fields:
-                    firsts[row, field] = start
-                    lasts[row, field] = k - style.is_missing * (k == start)
-                field += 1
-                if field == style.n_fields:
+                if field - of_row < n_fields:
+                    firsts[field], lasts[field] = start, k - style.is_missing * (k == start)
+                field += one
+                if field - of_row == n_fields:
                     if quoted:
-                        for n in range(field):
-                            start, last = np.int64(firsts[row, n]), np.int64(lasts[row, n])
+                        for n in range(of_row, field):
+                            start, last = np.int64(firsts[n]), np.int64(lasts[n])
                             if last > start and data[start] == quote:
                                 last = _without_quotes(data, start, last, quote)
-                                lasts[row, n] = last - style.is_missing * (last == start)
+                                lasts[n] = last - style.is_missing * (last == start)
                     lines[row] = first_line
                     row += 1
+                    of_row = field
                 elif style.skip_bad:
                     n_bad += 1
                 else:
-                    return Found(row, begin, first_line, n_bad, field, False)
+                    return Found(row, begin, first_line, n_bad, np.int64(field - of_row), False)
                 begin = start = k + 1
-                first_line = n_lines
-                field, quoted = 0, False
-                if row == len(firsts):
-                    return Found(row, begin, first_line, n_bad, 0, False)
+                first_line, field, quoted = n_lines, of_row, False
+                if row == len(lines):
+                    return Found(row, begin, first_line, n_bad, np.int64(0), False)
             elif byte == quote:
                 if inside:
                     inside, closed = False, k
@@ -127,4 +127,4 @@ def scan(data, first, stop, style, firsts, lasts, lines):
                     inside = quoted = True
                 elif closed == k - 1 and closed >= start:
                     inside = True
-    return Found(row, begin, first_line, n_bad, 0, inside)
+    return Found(row, begin, first_line, n_bad, np.int64(0), inside)
