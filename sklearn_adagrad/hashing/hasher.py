@@ -43,9 +43,9 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     fields : mapping of str to str or object, default=None
         What fields are, by name: ``"category"``, ``"number"``, ``"log"``, ``"quantiles"``,
         ``"words"``, ``"ignore"``, or an object of :mod:`sklearn_adagrad.fields`, such as
-        ``Quantiles(32)``. Fields that are not in it are categories if they are of strings, and
-        numbers if they are of numbers. Ids that are integers are therefore to be called
-        categories.
+        ``Quantiles(32)``. Fields to ignore need not be there. Fields that are not in it are
+        categories if they are of strings, and numbers if they are of numbers. Ids that are integers
+        are therefore to be called categories.
     interactions : "all" or sequence of tuples of str, default=()
         Which fields are crossed: a feature for each combination of their values. ``"all"`` is all
         pairs. The hash of a cross is the MurmurHash3 of the hashes it combines.
@@ -152,8 +152,9 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ----------
         X : table of shape (n_samples, n_fields)
             A DataFrame of pandas or polars, a Table or RecordBatch of pyarrow, anything else with
-            ``__arrow_c_stream__``, a dict of columns, a structured array, or a two-dimensional
-            array, whose fields are called x0, x1, and so on.
+            ``__arrow_c_stream__``, a dict of columns, a dict of values for one row or a list of
+            such dicts, a structured array, or a two-dimensional array, whose fields are called x0,
+            x1, and so on.
 
         Returns
         -------
@@ -224,18 +225,23 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _check_names(self, names):
         if not hasattr(self, "_edges"):
             return
-        known = set(self.feature_names_in_)
-        for name in sorted(known - set(names)):
+        known, ignored = set(self.feature_names_in_), self._ignored()
+        for name in sorted(known - set(names) - ignored):
             raise ValueError(f"X has no field {name!r}, which fit saw.")
-        for name in sorted(set(names) - known):
+        for name in sorted(set(names) - known - ignored):
             raise ValueError(f"X has a field {name!r} that fit did not see.")
+
+    def _ignored(self):
+        """The fields that need not be there."""
+        fields = dict(self.fields or {})
+        return {name for name, kind in fields.items() if isinstance(kind_of(name, kind), Ignored)}
 
     def _kinds(self, names, forms):
         """The kind of each field."""
         self._validate_params()
         given = dict(self.fields or {})
         for name in given:
-            if name not in names:
+            if name not in names and name not in self._ignored():
                 raise ValueError(f"fields names {name!r}, but the fields of X are {names}.")
         kinds = []
         for name, (form, column) in zip(names, forms, strict=True):

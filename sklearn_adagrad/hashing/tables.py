@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
+from numbers import Number
+from types import NoneType
 
 import numpy as np
 
@@ -11,16 +13,17 @@ from .numbers import parse_numbers
 
 ROWS = 8192  # at a time: what is made of them stays in a cache
 _LONGEST = 2**31 - 1
+_OF_A_ROW = (str, bytes, Number, np.generic, NoneType)
 
 
 @cache
-def arrow():
-    """pyarrow, which only tables need."""
+def arrow(module=None):
+    """pyarrow or a module of it, which text and learners do not need."""
     try:
-        return import_module("pyarrow")
+        return import_module(f"pyarrow.{module}" if module else "pyarrow")
     except ImportError as error:
         raise ImportError(
-            'Tables are read through pyarrow: python -m pip install "sklearn-adagrad[readers]".'
+            "This is done by pyarrow, which is not installed: python -m pip install pyarrow"
         ) from error
 
 
@@ -32,7 +35,10 @@ def table_of(X):
     elif isinstance(X, pa.RecordBatch):
         table = pa.Table.from_batches([X])
     elif isinstance(X, Mapping):
-        table = _of_columns(list(X.items()))
+        is_row = len(X) > 0 and all(isinstance(value, _OF_A_ROW) for value in X.values())
+        table = _of_rows([X]) if is_row else _of_columns(list(X.items()))
+    elif isinstance(X, list | tuple) and all(isinstance(row, Mapping) for row in X):
+        table = _of_rows(X)
     elif hasattr(X, "iloc") and hasattr(X, "columns"):  # pandas: NaN is a missing value there
         table = _of_columns([(name, X.iloc[:, n]) for n, name in enumerate(X.columns)])
     elif hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__"):
@@ -44,14 +50,20 @@ def table_of(X):
     else:
         raise ValueError(
             "X must be a table: a DataFrame of pandas or polars, a Table or RecordBatch of "
-            f"pyarrow, a dict of columns, or a two-dimensional array, got {type(X).__name__}. "
-            "Rows that are dicts are for sklearn.feature_extraction.FeatureHasher."
+            "pyarrow, a dict of columns, dicts of values for rows, or a two-dimensional array, got "
+            f"{type(X).__name__}."
         )
     names = table.schema.names
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"X has {names.count(name)} columns named {name!r}.")
     return table
+
+
+def _of_rows(rows):
+    """Rows that are dicts; what one of them lacks is missing."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return _of_columns([(name, [row.get(name) for row in rows]) for name in names])
 
 
 def _of_columns(columns):

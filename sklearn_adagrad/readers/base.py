@@ -51,12 +51,19 @@ class Reader:
         self.n_bad_lines = 0
         self._settings, self._is_used_up = settings, False
 
+    def __repr__(self):
+        return f"{type(self).__name__}({self.source!r})"
+
     def __iter__(self):
+        """Read the source, from its beginning: yield ``(X, y, sample_weight)`` for each chunk.
+
+        X is a CSR array; y and sample_weight are arrays of its length, or None if there are none.
+        """
         self.n_bad_lines = 0
         sources = sources_of(self.source)
-        return self.chunks_of(sources) if self.cache is None else cached(self, sources)
+        return self._chunks_of(sources) if self.cache is None else cached(self, sources)
 
-    def chunks_of(self, sources):
+    def _chunks_of(self, sources):
         """The chunks, read anew.
 
         What makes parts runs ahead in a thread of its own; what sorts their rows does not, so that
@@ -91,7 +98,7 @@ class Reader:
         if chunk is not None:
             yield chunk.finish()
 
-    def settings(self):
+    def _key(self):
         """What the chunks depend on besides their source, as text."""
         own = {
             "reader": type(self).__name__,
@@ -125,15 +132,15 @@ class _Chunk:
         return self.builder.sealed(), targets, weights
 
 
-def check_columns(reader, names):
+def check_columns(reader, names, hint=""):
     """Raise ValueError unless columns have names of their own, and those that are needed exist."""
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"{names.count(name)} columns are named {name!r}.")
+            raise ValueError(f"{names.count(name)} columns are named {name!r}.{hint}")
     for role in ("target", "sample_weight"):
         if getattr(reader, role) not in (None, *names):
             raise ValueError(
-                f"{role}={getattr(reader, role)!r} is no column; the columns are {names}."
+                f"{role}={getattr(reader, role)!r} is no column; the columns are {names}.{hint}"
             )
 
 

@@ -1,11 +1,11 @@
 """Hashed rows in an Arrow file, which is mapped into memory when they are wanted again."""
 
 import os
-from importlib import import_module
 
 import numpy as np
 from scipy import sparse
 
+from ..hashing.tables import arrow
 from .sources import state_of
 
 _VERSION = "1"  # of the layout of the file, and of what is hashed into which column
@@ -14,7 +14,7 @@ _STATE, _N_BAD = b"sklearn_adagrad", b"n_bad_lines"
 
 def cached(reader, sources):
     """The chunks of ``reader.cache`` if it was made of the same, else new ones, kept there."""
-    state = repr((_VERSION, [state_of(source) for source in sources], reader.settings())).encode()
+    state = repr((_VERSION, [state_of(source) for source in sources], reader._key())).encode()
     file = _opened(reader.cache)
     if file is not None and (file.schema.metadata or {}).get(_STATE) == state:
         return _read(file, reader)
@@ -23,7 +23,7 @@ def cached(reader, sources):
 
 def _opened(path):
     """The cache, or None if there is none; what is no cache is not written over."""
-    pa, ipc = import_module("pyarrow"), import_module("pyarrow.ipc")
+    pa, ipc = arrow(), arrow("ipc")
     if not os.path.exists(path):
         return None
     try:
@@ -67,11 +67,11 @@ def _numpy(batch, name):
 
 
 def _write(reader, sources, state):
-    pa, ipc = import_module("pyarrow"), import_module("pyarrow.ipc")
+    pa, ipc = arrow(), arrow("ipc")
     part, file = f"{os.fspath(reader.cache)}.{os.getpid()}.part", None
     try:
         with pa.OSFile(part, "wb") as sink:
-            for chunk in reader.chunks_of(sources):
+            for chunk in reader._chunks_of(sources):
                 batch = _batch(pa, *chunk)
                 if file is None:
                     file = ipc.new_file(sink, batch.schema.with_metadata({_STATE: state}))

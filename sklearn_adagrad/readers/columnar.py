@@ -1,7 +1,6 @@
 """Tables that are kept by column: Parquet and Arrow files."""
 
 import contextlib
-from importlib import import_module
 
 import numpy as np
 
@@ -179,7 +178,7 @@ class Parquet(_Columnar):
     """
 
     def _batches(self, source, stack):
-        parquet = import_module("pyarrow.parquet")
+        parquet = arrow("parquet")
         place = stack.enter_context(_random_access(source))
         try:
             schema = parquet.read_schema(place)
@@ -218,7 +217,7 @@ class Arrow(_Columnar):
     """
 
     def _batches(self, source, stack):
-        ipc = import_module("pyarrow.ipc")
+        ipc = arrow("ipc")
         place = stack.enter_context(_random_access(source))
         try:
             if place.read(len(_MAGIC)) == _MAGIC:

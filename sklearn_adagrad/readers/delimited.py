@@ -8,12 +8,12 @@ from ..arithmetic.jit import read_only
 from ..hashing.entries import Entries, Ranges
 from ..hashing.kinds import Category, Words
 from ..hashing.numbers import read_numbers, text_of
-from .base import ROWS, Part, Reader, check_choice, check_columns
+from .base import ROWS, Part, Reader, check_columns
 from .scan import NO_QUOTES, Style, scan
 from .sources import opened
 from .window import Window
 
-_TARGETS = (float, str)
+_WEIGHT = "{}, not a finite number of at least 0"
 CRITEO = ["label", *(f"I{n}" for n in range(1, 14)), *(f"C{n}" for n in range(1, 27))]
 
 
@@ -72,7 +72,8 @@ class _Layout:
     """Which columns of a text are the target, the weight and the fields."""
 
     def __init__(self, reader, names):
-        check_columns(reader, names)
+        hint = "" if reader.names else " If the first line is no header, give their names=[...]."
+        check_columns(reader, names, hint)
         self._target_type = reader.target_type
         self._target, self._weight = (
             None if name is None else names.index(name)
@@ -102,7 +103,7 @@ class _Layout:
             weights, found = numbers_in(ranges, self._weight)
             known = {row for row, _ in found}
             found += [
-                Bad(int(row), f"{weights[row]}, not a finite number of at least 0")
+                Bad(int(row), _WEIGHT.format("missing" if np.isnan(weights[row]) else weights[row]))
                 for row in np.flatnonzero(~((weights >= 0) & (weights < np.inf)))
                 if row not in known
             ]
@@ -208,7 +209,8 @@ class Delimited(Reader):
         sep=",", quotechar='"', on_bad_lines="error", compression="infer", chunk_rows=2**14,
         read_ahead=2, cache=None,
     ):  # fmt: skip
-        check_choice("target_type", target_type, _TARGETS)
+        if target_type not in (float, str):
+            raise ValueError(f"target_type must be float or str, got {target_type!r}.")
         _check_character("sep", sep)
         if quotechar is not None:
             _check_character("quotechar", quotechar)
@@ -325,7 +327,7 @@ def criteo(source, hasher, **options):
     Parameters
     ----------
     source, hasher, **options
-        As in :class:`Delimited`.
+        As in :class:`Delimited`; ``target=None`` is for files without labels, as those to predict.
 
     Returns
     -------
@@ -341,4 +343,6 @@ def criteo(source, hasher, **options):
     'label'
     """
     how = {"target": "label", "names": CRITEO, "sep": "\t", "quotechar": None}
+    if options.get("target", "label") is None:
+        how["names"] = CRITEO[1:]
     return Delimited(source, hasher, **how | options)

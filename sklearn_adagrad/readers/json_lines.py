@@ -1,7 +1,6 @@
 """JSON lines: an object on each line."""
 
 import json
-from importlib import import_module
 
 import numpy as np
 
@@ -129,7 +128,7 @@ class _Known:
 
     def _table(self, block):
         """The table of a block; what looks like times stays the string that it is."""
-        pa, reader = arrow(), import_module("pyarrow.json")
+        pa, reader = arrow(), arrow("json")
         while True:
             table = reader.read_json(
                 pa.BufferReader(block),

@@ -7,9 +7,10 @@ import gzip
 import lzma
 import os
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
+
+from ..hashing.tables import arrow
 
 _SUFFIXES = {".gz": "gzip", ".xz": "xz", ".bz2": "bz2", ".zst": "zstd"}
 COMPRESSIONS = ("infer", *_SUFFIXES.values())
@@ -35,7 +36,7 @@ def sources_of(source):
             "source must be a path, a pattern, an address, a binary file, or a list of these, got "
             f"{source!r}."
         )
-    name = os.fspath(source)
+    name = os.path.expanduser(os.fspath(source))
     if name == "-":
         return [Source("standard input", sys.stdin.buffer)]
     if "://" in name or not glob.has_magic(name) or Path(name).exists():
@@ -67,18 +68,24 @@ def opened(source, compression):
 
 def _unpacked(stream, compression):
     if compression == "zstd":
-        return import_module("pyarrow").CompressedInputStream(stream, "zstd")
+        return arrow().CompressedInputStream(stream, "zstd")
     return {"gzip": gzip.open, "xz": lzma.open, "bz2": bz2.open}[compression](stream)
 
 
 def filesystem_of(address):
     """The ``pyarrow.fs`` filesystem of an address, by way of fsspec if need be, and the path."""
-    fs = import_module("pyarrow.fs")
+    fs = arrow("fs")
     try:
         return fs.FileSystem.from_uri(address)
-    except import_module("pyarrow").ArrowInvalid:
-        core = import_module("fsspec.core")
-        system, path = core.url_to_fs(address)
+    except arrow().ArrowInvalid as error:
+        try:
+            from fsspec.core import url_to_fs
+        except ImportError:
+            raise ValueError(
+                f"pyarrow does not know the address {address!r} ({error}), and fsspec, which may "
+                "know it, is not installed: python -m pip install fsspec"
+            ) from error
+        system, path = url_to_fs(address)
         return fs.PyFileSystem(fs.FSSpecHandler(system)), path
 
 

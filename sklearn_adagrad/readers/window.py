@@ -10,6 +10,7 @@ PADDING = 64  # bytes behind the window that may be read: what a vector takes at
 _LONGEST = 2**31 - 2**10
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ENDS = (10, 13)
+_PACKED = {b"\x1f\x8b": "gzip", b"\xfd7zXZ": "xz", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
 class Window:
@@ -46,8 +47,12 @@ class Window:
             while n_read and self.stop - self.first < len(_BYTE_ORDER_MARK):
                 n_read = self._read(size)
                 self.stop += n_read
-            if self.data[1 : 1 + len(_BYTE_ORDER_MARK)].tobytes() == _BYTE_ORDER_MARK:
+            beginning = self.data[1 : self.stop][:8].tobytes()
+            if beginning.startswith(_BYTE_ORDER_MARK):
                 self.first += len(_BYTE_ORDER_MARK)
+            for mark, name in _PACKED.items():
+                if beginning.startswith(mark):
+                    raise ValueError(f"{self.name} is packed: read it with compression={name!r}.")
         if n_read == 0:
             self.at_end = True
             if self.stop > self.first and self.data[self.stop - 1] not in _ENDS:
