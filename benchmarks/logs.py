@@ -22,7 +22,10 @@ def clicks(rows, criteo=None):
     paths = [data.file_of(name, rows, suffix) for suffix in suffixes]
     if not all(path.exists() for path in paths):
         table = _repeated(criteo, rows) if criteo else _perturbed(rows)
-        _write(table, *paths)
+        unfinished = [path.with_name(f"unfinished-{path.name}") for path in paths]
+        _write(table, *unfinished)
+        for made, path in zip(unfinished, paths, strict=True):
+            made.replace(path)
     return dict(zip(("tsv", "parquet", "vw", "namespaces"), paths, strict=True))
 
 
@@ -39,10 +42,12 @@ def eat_rate(rows):
         likes = rng.random((1000, 1000)) < 0.5
         eats = rng.random(rows) < np.where(likes[eaters, foods], 0.9, 0.1)
         others = rng.integers(0, 1000, (rows, 10))
-        with path.open("w", encoding="ascii") as file:
+        unfinished = path.with_name(f"unfinished-{path.name}")
+        with unfinished.open("w", encoding="ascii") as file:
             for label, a, b, rest in zip(eats, eaters, foods, others.tolist(), strict=True):
                 features = " ".join(f"r{n}" for n in rest)
                 file.write(f"{1 if label else -1} |A a{a} |B b{b} |C {features}\n")
+        unfinished.replace(path)
     return path
 
 

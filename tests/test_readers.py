@@ -181,7 +181,7 @@ def test_kinds_of_fields_and_types_of_targets():
         (b'f,g\na,b\n"a,b\nc,d\n', {}, "line 3: a quote is never closed"),
         (b'"f', {}, "line 1: a quote is never closed"),
         (b"f,f\na,b\n", {}, "2 columns are named 'f'"),
-        (b"f,g\n1,b\nx,b\n", {"target": "f"}, r"line 3: the target is 'x', not a number \(read"),
+        (b"f,g\n1,b\nx,b\n", {"target": "f"}, r"line 3: the target .*is 'x', not a number"),
         (b"f,g\n1,b\n,b\n", {"target": "f"}, "line 3: the target is missing"),
         (b"f,g\n1,b\ninf,b\n", {"target": "f"}, "line 3: the target is infinite"),
         (b"f,g\n,b\n", {"target": "f", "target_type": str}, "line 2: the target is missing"),
@@ -204,7 +204,9 @@ def test_what_is_wrong_is_said_with_its_line(content, options, message):
 def test_numbers_that_cannot_be(number):
     content = f"y,n\n1,2\n0,{number}\n1,3\n".encode()
     hasher = FieldHasher(2**20, fields={"n": "number"}, dtype=np.float32)
-    with pytest.raises(ValueError, match="line 3: field 'n' is "):
+    with pytest.raises(
+        ValueError, match=r"line 3: (field 'n' is|it has a value that is too large)"
+    ):
         list(Delimited(io.BytesIO(content), hasher, target="y"))
     reader = Delimited(io.BytesIO(content), hasher, target="y", on_bad_lines="skip")
     X, y, _ = joined(reader)
@@ -410,6 +412,50 @@ def test_chunks_that_are_kept_keep_their_rows():
         assert name == "nothing" or np.array_equal(found, expected[name])
 
 
+class Odd(io.RawIOBase):
+    """A stream that answers something else than how many bytes it has put."""
+
+    def __init__(self, answer):
+        self._answer = answer
+
+    def readable(self):
+        return True
+
+    def readinto(self, room):
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [(None, "has no bytes yet"), (10**9, "says that it read"), (-1, "says that it read -1")],
+)
+def test_streams_that_do_not_keep_their_word(answer, message):
+    with pytest.raises(OSError, match=message):
+        list(Delimited(Odd(answer), HASHER))
+
+
+def test_a_pipe_is_read_as_it_comes():
+    out, into = os.pipe()
+    with os.fdopen(out, "rb") as stream, os.fdopen(into, "wb", buffering=0) as sink:
+        sink.write(b"f\na\nb\n")
+        chunks = iter(Delimited(stream, HASHER, chunk_rows=1, read_ahead=0))
+        assert [next(chunks)[0].nnz for _ in range(2)] == [1, 1]  # the pipe is still open
+
+
+def test_a_thread_that_cannot_start_is_none(monkeypatch):
+    def refuse(self):
+        raise RuntimeError("no more threads")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="no more threads"):
+        list(Delimited(io.BytesIO(CONTENT), HASHER))
+
+
+def test_chunks_larger_than_memory_take_what_there_is():
+    ((X, _, _),) = Delimited(io.BytesIO(CONTENT), HASHER, chunk_rows=10**13)
+    assert X.shape[0] == 2
+
+
 def test_errors_of_the_thread_arrive():
     class Broken(Endless):
         def readinto(self, room):
@@ -485,7 +531,7 @@ def test_svmlight_is_read_as_scikit_learn_reads_it(seed, zero_based, n_bytes):
         ("1 1:nan", "line 3: the value 'nan' is no finite number"),
         ("1 1:1e999", "line 3: the value '1e999' is no finite number"),
         ("1:1 2:3", "line 3: there is no target"),
-        ("x 2:3", "line 3: the label is no finite number"),
+        ("x 2:3", "line 3: the target is 'x', not a number"),
     ],
 )
 def test_svmlight_errors(line, message):
@@ -576,13 +622,14 @@ def test_vowpal_wabbit_values_of_namespaces_and_features_without_one():
     ("line", "message"),
     [
         ("1 2 3 |f a", "there is a third number"),
-        ("|f a", "the label is no finite number"),
-        ("x |f a", "the label is no finite number"),
-        ("1 -2 |f a", "the weight is no finite number of at least 0"),
+        ("|f a", "the target is missing"),
+        ("x |f a", "the target is 'x', not a number"),
+        ("1 -2 |f a", "the weight is -2.0, not a finite number of at least 0"),
         ("1 |f :2", "a feature has no name"),
         ("1 |f a:", "what is behind a colon"),
         ("1 |f a:1:2", "what is behind a colon"),
-        ("1 |f:x a", "what is behind a colon"),
+        ("1 |f:x a", "the value 'x' is no finite number"),
+        ("1 |f: a", "what is behind a colon"),
         ("1 |f a |g b |f a", "a namespace that is crossed comes twice"),
     ],
 )
@@ -601,11 +648,70 @@ def test_vowpal_wabbit_parameters_of_the_hasher():
         VowpalWabbit("a.vw", FieldHasher(interactions="all"))
     with pytest.raises(ValueError, match="namespaces can only be ignored"):
         VowpalWabbit("a.vw", FieldHasher(fields={"f": "log"}))
+    with pytest.raises(ValueError, match="Namespace 'f' is crossed and ignored"):
+        VowpalWabbit("a.vw", FieldHasher(fields={"f": "ignore"}, interactions=[("f", "g")]))
     content = b"|f a\n|f b\n"
     X, y, w = joined(VowpalWabbit(io.BytesIO(content), HASHER, is_labelled=False))
     assert X.shape[0] == 2
     assert y is None
     assert w is None
+
+
+def test_vowpal_wabbit_scales_that_are_hard_to_read():
+    lines = b"1 |n:0.30000000000000004 a b:0.30000000000000004 |m:1e-30 c\n"
+    X, _, _ = joined(VowpalWabbit(io.BytesIO(lines), HASHER))
+    scale = 0.30000000000000004
+    pairs = [("n=a", scale), ("n=b", scale * scale), ("m=c", 1e-30)]
+    assert same(X, sparse.csr_array(FeatureHasher(2**20, input_type="pair").transform([pairs])))
+
+
+@pytest.mark.parametrize("n_times", [55109, 2**16])  # products beyond 2**63, and of 0 in 64 bits
+def test_crosses_of_too_many_features(n_times):
+    row = b"1 " + b"".join(b"|%c " % name + b"x " * n_times for name in b"abcd") + b"\n"
+    hasher = FieldHasher(2**20, interactions=[("a", "b", "c", "d")])
+    content = b"0 |a x\n" + row + b"1 |a x\n" * 10
+    with pytest.raises(ValueError, match="line 2: it has more than 16777216 features"):
+        list(VowpalWabbit(io.BytesIO(content), hasher))
+    reader = VowpalWabbit(io.BytesIO(content), hasher, on_bad_lines="skip")
+    assert joined(reader)[1].tolist() == [0] + 10 * [1]
+    assert reader.n_bad_lines == 1
+    words = FieldHasher(
+        2**20, fields=dict.fromkeys("abcd", "words"), interactions=hasher.interactions
+    )
+    text = b"a,b,c,d\nx,,,\n" + b",".join([b"x " * n_times] * 4) + b"\n"
+    with pytest.raises(ValueError, match=r"line 3: it has .* features, more than 16777216"):
+        list(Delimited(io.BytesIO(text), words))
+    reader = Delimited(io.BytesIO(text), words, on_bad_lines="skip")
+    assert joined(reader)[0].shape[0] == reader.n_bad_lines == 1
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_lines_that_end_with_returns(end):
+    lines = [b"1 1:2", b"", b"0 2:1 # x", b"1 3:1"]
+    for content in (end.join(lines), end.join(lines) + end):
+        X, y, _ = joined(Svmlight(io.BytesIO(content), 3))
+        assert X.toarray().tolist() == [[2, 0, 0], [0, 1, 0], [0, 0, 1]]
+        assert y.tolist() == [1, 0, 1]
+        content = content.replace(b" # x", b"").replace(b"0 2", b"0 | 2").replace(b"1 ", b"1 | ")
+        assert joined(VowpalWabbit(io.BytesIO(content), HASHER))[1].tolist() == [1, 0, 1]
+        with pytest.raises(ValueError, match="line 4: a feature is not"):
+            list(Svmlight(io.BytesIO(content.replace(b"| ", b"").replace(b"3:1", b"3")), 3))
+
+
+def test_values_that_overflow_are_bad_lines():
+    hasher = FieldHasher(2**20, dtype=np.float32, interactions=[("a", "a")])
+    content = b"1 |a x:1e20\n0 |a x:2\n"
+    with pytest.raises(ValueError, match="line 1: it has a value that is too large for float32"):
+        list(VowpalWabbit(io.BytesIO(content), hasher))
+    reader = VowpalWabbit(io.BytesIO(content), hasher, on_bad_lines="skip")
+    assert joined(reader)[1].tolist() == [0]
+    crossed = FieldHasher(
+        2**20, fields={"f": "number", "g": "number"}, dtype=np.float32, interactions=[("f", "g")]
+    )
+    content = b"y,f,g\n1,1e20,1e20\n0,1,1\n1,1e39,0\n"
+    reader = Delimited(io.BytesIO(content), crossed, target="y", on_bad_lines="skip")
+    assert joined(reader)[1].tolist() == [0]
+    assert reader.n_bad_lines == 2
 
 
 # --- tables by column, and JSON -----------------------------------------------------------------
@@ -662,6 +768,45 @@ def test_tables_by_column(kind, tmp_path):
         list(reader(tmp_path / "c", HASHER))
 
 
+def test_numbers_that_cannot_be_in_a_table(tmp_path):
+    table = pa.table({"y": [1, 0, 1], "n": [1.0, np.inf, 3.0]})
+    written("parquet", str(tmp_path / "a"), table)
+    with pytest.raises(ValueError, match="a, row 1: field 'n' is inf"):
+        list(Parquet(tmp_path / "a", HASHER, target="y"))
+    reader = Parquet(tmp_path / "a", HASHER, target="y", on_bad_lines="skip")
+    X, y, _ = joined(reader)
+    assert X.data.tolist() == HASHER.transform({"n": [1.0, 3.0]}).data.tolist()
+    assert y.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "target", [pa.array([[1]]), pa.array([1], pa.timestamp("s")), pa.array([{"a": 1}])]
+)
+def test_targets_that_are_none(target, tmp_path):
+    written("parquet", str(tmp_path / "a"), pa.table({"y": target, "f": ["a"]}))
+    with pytest.raises(ValueError, match="target='y' is a column of type"):
+        list(Parquet(tmp_path / "a", HASHER, target="y"))
+
+
+def test_types_that_change_between_files(tmp_path):
+    written("parquet", str(tmp_path / "a"), pa.table({"f": ["1"]}))
+    written("parquet", str(tmp_path / "b"), pa.table({"f": [1]}))
+    with pytest.raises(ValueError, match="b, row 0: 'f' has numbers here and others before"):
+        list(Parquet([tmp_path / "a", tmp_path / "b"], HASHER))
+    written("parquet", str(tmp_path / "b"), pa.table({"f": pa.array([b"1"], pa.large_binary())}))
+    X, _, _ = joined(Parquet([tmp_path / "a", tmp_path / "b"], HASHER))
+    assert X.indices[0] == X.indices[1]
+
+
+def test_arrow_from_a_pipe():
+    out, into = os.pipe()
+    with os.fdopen(into, "wb") as sink, pyarrow.ipc.new_stream(sink, TABLE.schema) as stream:
+        stream.write_table(TABLE)
+    with os.fdopen(out, "rb") as stream:
+        _, y, _ = joined(Arrow(stream, HASHER, target="y"))
+    assert y.tolist() == [1, 0, 1, 0]
+
+
 def test_names_that_are_many_and_dictionaries_that_grow(tmp_path):
     rng = np.random.default_rng(0)
     table = pa.table(
@@ -705,12 +850,27 @@ def test_json_errors(line, message):
     assert reader.n_bad_lines == 1
 
 
+def test_json_blocks_of_bad_lines_only():
+    reader = JsonLines(io.BytesIO(b"bad\n{\n"), HASHER, on_bad_lines="skip")
+    assert list(reader) == []
+    assert reader.n_bad_lines == 2
+    deep = b'{"f": ' + b"[" * 100_000 + b"\n"
+    for line in (deep, b'{"f": "a", "f": "b"}\n', b'{"f": "' + b"\\u12" + b'"}\n'):
+        reader = JsonLines(io.BytesIO(b'{"f": "a"}\n' + line), HASHER, on_bad_lines="skip")
+        assert joined(reader)[0].nnz == 1
+        assert reader.n_bad_lines == 1
+    with pytest.raises(ValueError, match="there are no keys"):
+        list(JsonLines(io.BytesIO(b"{}\n{}\n"), HASHER))
+
+
 def test_json_keys_that_change():
     first = b'{"f": "a"}\n' * 10
     with pytest.raises(ValueError, match="there is a new key 'g': say with names"):
         list(JsonLines(Dripping(first + b'{"f": "a", "g": 1}\n', len(first)), HASHER))
     for n_bytes in (len(first), 10 * len(first)):
-        with pytest.raises(ValueError, match=r"changed from string to number|names and numbers"):
+        with pytest.raises(
+            ValueError, match=r"changed from string to number|numbers here and others"
+        ):
             list(JsonLines(Dripping(first + b'{"f": 1}\n' * 10, n_bytes), HASHER))
 
 
@@ -739,7 +899,52 @@ def test_a_cache_gives_the_same_chunks(tmp_path):
         assert again.n_bad_lines == 1
         assert time_made in (None, cache.stat().st_mtime_ns)
         time_made = cache.stat().st_mtime_ns
-    assert os.listdir(tmp_path) == ["log.csv", "rows.arrow"] or len(os.listdir(tmp_path)) == 2
+    assert sorted(os.listdir(tmp_path)) == ["log.csv", "rows.arrow"]
+
+
+def test_bad_lines_behind_the_last_chunk_are_counted(tmp_path):
+    log, cache = log_of(tmp_path / "log.csv", 2048), tmp_path / "rows.arrow"
+    log.write_bytes(log.read_bytes() + b"bad\n")
+    how = {"target": "y", "chunk_rows": 2048, "on_bad_lines": "skip", "cache": cache}
+    for _ in range(2):
+        reader = Delimited(log, HASHER, **how)
+        assert len(list(reader)) == reader.n_bad_lines == 1
+
+
+def test_loops_beside_each_other_make_a_cache_each(tmp_path):
+    log, cache = log_of(tmp_path / "log.csv"), tmp_path / "rows.arrow"
+    reader = Delimited(log, HASHER, target="y", chunk_rows=1000, cache=cache)
+    other = Delimited(log, FieldHasher(2**19), target="y", chunk_rows=1000, cache=cache)
+    for _ in reader:
+        assert len(list(other)) == 5
+    assert same(joined(reader)[0], joined(Delimited(log, HASHER, target="y"))[0])
+    assert sorted(os.listdir(tmp_path)) == ["log.csv", "rows.arrow"]
+
+
+def test_a_cache_knows_the_settings_of_the_loop(tmp_path):
+    log, cache = tmp_path / "log.csv", tmp_path / "rows.arrow"
+    log.write_bytes(b"y,u,f\n1,0,a\n")
+    reader = Delimited(log, FieldHasher(2**20, fields={"f": "words"}), target="y", cache=cache)
+    assert joined(reader)[1].tolist() == [1]
+    reader.target = "u"
+    assert joined(reader)[1].tolist() == [0]
+
+
+def test_targets_in_a_cache_are_of_one_type(tmp_path):
+    log = tmp_path / "log.jsonl"
+    log.write_bytes(b'{"y": 1, "f": "a"}\n' * 80_000 + b'{"y": 0.5, "f": "a"}\n' * 80_000)
+    reader = JsonLines(log, HASHER, target="y", cache=tmp_path / "rows.arrow")
+    for _ in range(2):
+        assert joined(reader)[1].tolist() == [1.0] * 80_000 + [0.5] * 80_000
+
+
+def test_a_source_without_a_time_is_not_kept(tmp_path):
+    fsspec = pytest.importorskip("fsspec")
+    with fsspec.open("memory://logs/b.csv", "wb") as file:
+        file.write(CONTENT)
+    reader = Delimited("memory://logs/b.csv", HASHER, target="y", cache=tmp_path / "rows.arrow")
+    with pytest.raises(ValueError, match="it has no size and no time"):
+        list(reader)
 
 
 @pytest.mark.parametrize("change", ["file", "time", "setting", "hasher", "quantiles"])
@@ -801,12 +1006,14 @@ def test_a_damaged_cache_reaches_no_model(tmp_path):
         damaged = bytearray(good)
         damaged[at] ^= 0xFF
         cache.write_bytes(damaged)
-        model = AdagradClassifier()
+        model, n_rows = AdagradClassifier(), 0
         try:
             for X, y, _ in Delimited(log, HASHER, target="y", cache=cache):
+                n_rows += len(y)
                 model.partial_fit(X, y, [0, 1])
         except (ValueError, OSError):
-            pass
+            continue
+        assert n_rows == model.t_ == 300
 
 
 def test_targets_and_weights_of_all_kinds_in_a_cache(tmp_path):

@@ -7,24 +7,16 @@ from ..input.sealed import seal
 from .rows import LANES, layout_of, sort_rows
 
 _LARGEST = 2**31 - 1
-_LIKELY = 2**26  # entries: so many are taken at once where the first rows let expect them
+_LIKELY_ROWS, _LIKELY_ENTRIES = 2**20, 2**26  # room for so many is taken before they are there
 
 
 class Builder:
-    """Rows of ``columns``, about ``n_expected`` of them, with values of ``dtype``.
+    """Rows of ``columns``, about ``n_expected`` of them, with values of ``dtype``."""
 
-    ``spare`` are ``Rows`` of lists, or of None: arrays to take, which come back to them when nobody
-    has these rows any longer. New memory costs a tenth of the time that it takes to read rows.
-    """
-
-    def __init__(self, columns, dtype, n_expected, spare=None):
-        self._columns, self._n_expected, self._spare = columns, n_expected, spare
-        indices, values = np.empty(0, np.int32), np.empty(0, dtype)
-        if spare is not None and spare.indices and spare.values:
-            indices, values = spare.indices.pop(), spare.values.pop()
-            n = min(len(indices), len(values))
-            indices, values = indices[:n], values[:n]
-        self._rows = Rows(np.zeros(1, np.int64), indices, values)
+    def __init__(self, columns, dtype, n_expected):
+        self._columns, self._n_expected = columns, n_expected
+        indptr = np.zeros(min(n_expected, _LIKELY_ROWS) + 1, np.int64)
+        self._rows = Rows(indptr, np.empty(0, np.int32), np.empty(0, dtype))
         self._infinity = bits_of(np.array([np.inf], dtype)).words[0]
         self._largest, self.n_rows = 0, 0
 
@@ -43,32 +35,23 @@ class Builder:
         )  # fmt: skip
         if broken >= 0:
             raise ValueError(
-                f"Row {first_row + broken} has a value that is too large for "
-                f"{self._rows.values.dtype}: scale its numbers, or take them in bins."
+                f"Row {first_row + broken}: the values of a column add up to one that is too large "
+                f"for {self._rows.values.dtype}: scale its numbers, or take them in bins."
             )
         self.n_rows += n_rows
         self._largest = max(self._largest, int(largest))
 
     def _make_room(self, n_rows, n_entries):
-        n_used = int(self._rows.indptr[self.n_rows])
+        indptr, indices, values = self._rows
+        n_used, n_all = int(indptr[self.n_rows]), self.n_rows + n_rows
         least = n_used + n_entries
-        if self.n_rows + n_rows >= len(self._rows.indptr):
-            size = max(self._n_expected, self.n_rows + n_rows) + 1
-            self._grow(n_used, size, len(self._rows.values))
-        if least > len(self._rows.values):
-            of_all = int(1.02 * least * max(1, self._n_expected / (self.n_rows + n_rows)))
-            size = of_all if of_all <= max(_LIKELY, 2 * least) else 2 * least
-            self._grow(n_used, len(self._rows.indptr), size)
-
-    def _grow(self, n_used, n_rows, n_entries):
-        rows = Rows(
-            np.empty(n_rows, np.int64),
-            np.empty(n_entries, np.int32),
-            np.empty(n_entries, self._rows.values.dtype),
-        )
-        for new, old, used in zip(rows, self._rows, (self.n_rows + 1, n_used, n_used), strict=True):
-            new[:used] = old[:used]
-        self._rows = rows
+        if n_all >= len(indptr):
+            indptr = _grown(indptr, self.n_rows + 1, 2 * n_all + 1)
+        if least > len(values):
+            of_all = int(1.02 * least * max(1, self._n_expected / n_all))
+            size = of_all if of_all <= max(_LIKELY_ENTRIES, 2 * least) else 2 * least
+            indices, values = (_grown(each, n_used, size) for each in (indices, values))
+        self._rows = Rows(indptr, indices, values)
 
     def sealed(self):
         """The rows so far, as a CSR array that estimators trust."""
@@ -79,5 +62,11 @@ class Builder:
             self._rows.indices[:used].astype(index, copy=False),
             self._rows.values[:used],
         )
-        spare = self._spare if index == np.int32 else None
-        return seal(rows, self._columns.n_features, self._largest, spare)
+        return seal(rows, self._columns.n_features, self._largest)
+
+
+def _grown(array, n_used, size):
+    """An array of ``size`` numbers that begins with the first ``n_used`` of another one."""
+    larger = np.empty(size, array.dtype)
+    larger[:n_used] = array[:n_used]
+    return larger

@@ -13,6 +13,7 @@ from .builder import Builder
 from .kinds import Category, Ignored, Quantiles, Words, kind_of
 from .names import names_in
 from .plan import Field, Plan, Settings, numbers_of
+from .refused import RowsRefused
 from .rows import columns_of
 from .tables import Batches, forms_of, table_of
 
@@ -171,7 +172,11 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         plan = self._plan_of(table.schema.names, forms_of(table.schema))
         builder = self._builder(len(table))
         for batch in Batches(table, self.missing == "bucket"):
-            builder.add(*plan.entries(batch, builder.n_rows), builder.n_rows)
+            try:
+                entries = plan.entries(batch)
+            except RowsRefused as refused:
+                raise RowsRefused(refused.rows + builder.n_rows, refused.reason) from None
+            builder.add(*entries, builder.n_rows)
         return _align_api_if_sparse(builder.sealed())
 
     def inverse(self, X, columns):
@@ -206,10 +211,10 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         edges = getattr(self, "_edges", {})
         return repr([(name, edges[name].tolist()) for name in sorted(edges)])
 
-    def _builder(self, n_rows, spare=None):
+    def _builder(self, n_rows):
         """What puts about ``n_rows`` together."""
         columns = columns_of(self.n_features, self.alternate_sign)
-        return Builder(columns, self._checked_dtype(), n_rows, spare)
+        return Builder(columns, self._checked_dtype(), n_rows)
 
     def _checked_dtype(self):
         dtype = np.dtype(self.dtype)
@@ -298,9 +303,12 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
 def _known_numbers(table, name):
     """The numbers in a table of one field that are not missing."""
-    parts, first_row = [np.empty(0)], 0
+    parts, n_before = [np.empty(0)], 0
     for batch in Batches(table, keep_missing=False):
-        parts.append(numbers_of(batch, 0, name, first_row))
-        first_row += batch.n_rows
+        try:
+            parts.append(numbers_of(batch, 0, name))
+        except RowsRefused as refused:
+            raise RowsRefused(refused.rows + n_before, refused.reason) from None
+        n_before += batch.n_rows
     numbers = np.concatenate(parts)
     return numbers[~np.isnan(numbers)]

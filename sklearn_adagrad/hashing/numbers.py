@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..arithmetic.jit import compiled, inlined
+from .refused import RowsRefused
 
 POWERS = 10.0 ** np.arange(23)  # those of ten that float64 holds exactly
 _MANTISSA = 2**53  # whole numbers up to here too
@@ -84,22 +85,18 @@ def read_numbers(ranges, column):
     return numbers, hard[others].tolist()
 
 
-def parse_numbers(ranges, column):
-    """The texts of a column as float64; NaN for what is empty, missing or NaN."""
+def parse_numbers(ranges, column, what):
+    """The texts of a column as float64; NaN for what is empty, missing or NaN.
+
+    ``what`` the column is called if there is something else in it.
+    """
     numbers, others = read_numbers(ranges, column)
     if others:
-        raise NotANumber(others[0], text_of(ranges, column, others[0]))
+        text = text_of(ranges, column, others[0]).decode(errors="replace")
+        raise RowsRefused(others, f"{what} is {text!r}, not a number")
     return numbers
 
 
 def text_of(ranges, column, row):
     """The bytes of one text."""
     return ranges.data[ranges.firsts[row, column] : ranges.lasts[row, column]].tobytes()
-
-
-class NotANumber(ValueError):
-    """``text`` in row ``row`` is not a number."""
-
-    def __init__(self, row, text):
-        super().__init__(row, text)
-        self.row, self.text = row, text.decode(errors="replace")

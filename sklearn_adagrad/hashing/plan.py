@@ -34,9 +34,10 @@ from .entries import (
     tiles_of,
 )
 from .kinds import Category, Number, Words
-from .numbers import NotANumber
+from .refused import RowsRefused
 
 _NOTHING = np.zeros(0, np.uint8)
+LONGEST = 2**24  # entries of a row, which take two gigabytes while they are sorted
 
 
 class Settings(NamedTuple):
@@ -73,13 +74,19 @@ class Plan:
         self.crosses = [tuple(each) for each in crosses]
         self._crosses = Crosses.of(self.crosses)
         self._known, self._tiles, self._fixed_layout = {}, {}, None
+        self._may_overflow = any(
+            sum(isinstance(fields[n].kind, Number) for n in members) > 1 for members in self.crosses
+        )
 
     def columns_of(self, hashes):
         """The columns of the result that hashes belong to."""
         return np.abs(hashes.view(np.int32).astype(np.int64)) % self.settings.n_features
 
-    def entries(self, batch, first_row=0):
-        """The ``Entries`` of a batch, those of crosses last in each row, and of the longest row."""
+    def entries(self, batch):
+        """The ``Entries`` of a batch, those of crosses last in each row, and of the longest row.
+
+        Raises ``RowsRefused`` if there are rows that cannot be taken.
+        """
         places, first_of_crosses, sizes = self._layout(batch)
         if len(sizes) == 1:
             starts = np.arange(0, (batch.n_rows + 1) * sizes[0], sizes[0])
@@ -87,18 +94,24 @@ class Plan:
             starts = np.concatenate([[0], np.cumsum(sizes)])
         total = int(starts[-1])
         entries = Entries(starts, np.empty(total, np.uint32), np.empty(total, self.settings.dtype))
-        self._fill_singles(batch, entries, first_row)
+        self._fill_singles(batch, entries)
         for n in self.bags:
             self._fill_bag(batch, n, np.ascontiguousarray(places.firsts[:, n]), entries)
         if self.crosses:
             cross(self._crosses, places, first_of_crosses, entries)
+            if self._may_overflow:
+                refuse_overflow(entries)
         return entries, int(np.max(sizes, initial=0))
 
     def _layout(self, batch):
         """Where the entries of each field are, those of crosses begin, and each row's number."""
-        if not self.bags and self._fixed_layout is not None:
-            return self._fixed_layout
-        n_rows = batch.n_rows if self.bags else 1
+        if self.bags:
+            return self._layout_of(batch, batch.n_rows)
+        if self._fixed_layout is None:
+            self._fixed_layout = self._layout_of(batch, 1)
+        return self._fixed_layout
+
+    def _layout_of(self, batch, n_rows):
         counts = np.ones((n_rows, len(self.fields)), np.int64)
         for n in self.bags:
             column = np.empty(n_rows, np.int64)
@@ -110,22 +123,22 @@ class Plan:
         for n in self.bags:
             firsts[:, n] = first_of_crosses
             first_of_crosses += counts[:, n]
-        sizes = first_of_crosses.copy()
+        sizes = first_of_crosses.astype(np.float64)
         for members in self.crosses:
-            sizes += counts[:, members].prod(axis=1)
-        self._fixed_layout = Places(firsts, counts), first_of_crosses, sizes
-        return self._fixed_layout
+            sizes += counts[:, members].astype(np.float64).prod(axis=1)
+        refuse_long(sizes)
+        return Places(firsts, counts), first_of_crosses, sizes.astype(np.int64)
 
-    def _fill_singles(self, batch, entries, first_row):
+    def _fill_singles(self, batch, entries):
         groups = {}
         for n in self.singles:
             field = self.fields[n]
             form = batch.form(field.position) if isinstance(field.kind, Category) else "numbers"
             if form == "texts":
                 ranges, column = batch.texts(field.position)
-                groups.setdefault(id(ranges.data), (ranges, [], []))
-                groups[id(ranges.data)][1].append(column)
-                groups[id(ranges.data)][2].append(n)
+                _, columns, chosen = groups.setdefault(id(ranges), (ranges, [], []))
+                columns.append(column)
+                chosen.append(n)
             elif form == "integers":
                 self._fill_integers(*batch.integers(field.position), n, entries)
             elif form == "codes":
@@ -134,7 +147,7 @@ class Plan:
                 if not take_hashes(read_only(codes), dictionary, self._slots[n], entries):
                     raise ValueError(f"The codes of field {field.name!r} are out of range.")
             else:
-                self._fill_numbers(batch, n, entries, first_row)
+                self._fill_numbers(batch, n, entries)
         for ranges, columns, chosen in groups.values():
             tiles, slots = self._tiles_of(tuple(chosen))
             hash_texts(ranges, np.array(columns, np.uintp), tiles, slots, entries)
@@ -169,10 +182,13 @@ class Plan:
             self._slots[n : n + 1], self.settings.keep_missing, entries, np.empty(DIGITS, np.uint8),
         )  # fmt: skip
 
-    def _fill_numbers(self, batch, n, entries, first_row):
+    def _fill_numbers(self, batch, n, entries):
         field = self.fields[n]
-        numbers = numbers_of(batch, field.position, field.name, first_row)
+        numbers = numbers_of(batch, field.position, field.name)
         if isinstance(field.kind, Number):
+            too_large = np.flatnonzero(np.abs(numbers) > np.finfo(self.settings.dtype).max)
+            if len(too_large):
+                raise RowsRefused(too_large, _too_large(self.settings.dtype))
             one = slice(n, n + 1)
             keep_numbers(
                 numbers.reshape(-1, 1), self._name[one], self._missing[one], self._slots[one],
@@ -193,22 +209,32 @@ class Plan:
         hash_words(ranges, column, prefix, span, first_of_row, keep, entries, room)
 
 
-def numbers_of(batch, position, name, first_row):
-    """The numbers of a field, finite or NaN; errors count its rows from ``first_row``."""
-    try:
-        numbers = batch.numbers(position)
-    except NotANumber as error:
-        raise ValueError(
-            f"Field {name!r} is {error.text!r} in row {first_row + error.row}, not a number."
-        ) from None
-    infinite = np.isinf(numbers)
-    if infinite.any():
-        row = int(np.argmax(infinite))
-        raise ValueError(
-            f"Field {name!r} is {numbers[row]} in row {first_row + row}. Clip it, or let it be "
-            "missing."
-        )
+def numbers_of(batch, position, name):
+    """The numbers of a field, finite or NaN."""
+    numbers = batch.numbers(position)
+    rows = np.flatnonzero(np.isinf(numbers))
+    if len(rows):
+        raise RowsRefused(rows, f"field {name!r} is {numbers[rows[0]]}: clip it or leave it out")
     return numbers
+
+
+def refuse_long(sizes):
+    """Refuse rows of more entries than can be sorted in reasonable memory."""
+    rows = np.flatnonzero(sizes > LONGEST)
+    if len(rows):
+        raise RowsRefused(rows, f"it has {sizes[rows[0]]:.0f} features, more than {LONGEST}")
+
+
+def refuse_overflow(entries):
+    """Refuse rows with values that are not finite."""
+    broken = np.flatnonzero(~np.isfinite(entries.values[: entries.starts[-1]]))
+    if len(broken):
+        rows = np.unique(np.searchsorted(entries.starts, broken, side="right") - 1)
+        raise RowsRefused(rows, _too_large(entries.values.dtype))
+
+
+def _too_large(dtype):
+    return f"it has a value that is too large for {dtype}: scale its numbers, or take them in bins"
 
 
 class _Hashed(NamedTuple):

@@ -113,10 +113,10 @@ def _fill(entries, columns, layout, first, longest, keys):
 @inlined
 def _is_plain(keys, longest, layout):
     """Whether all sorted keys are of entries that are there, and no two of a row share a column."""
-    shared = False
+    shared = longest == 0
     for k in range(np.uintp(LANES), np.uintp(LANES * longest)):
         shared |= keys[k] >> layout.column == keys[k - np.uintp(LANES)] >> layout.column
-    for k in range(LANES * (longest - 1), LANES * longest):
+    for k in range(max(0, LANES * (longest - 1)), LANES * longest):
         shared |= keys[k] == layout.absent
     return not shared
 

@@ -187,7 +187,8 @@ class Batch:
         if pa.types.is_dictionary(array.type):
             array = array.dictionary_decode()
         if form_of(array.type) == "texts":
-            return parse_numbers(*self.texts(position))
+            name = self._batch.schema.names[position]
+            return parse_numbers(*self.texts(position), f"field {name!r}")
         if pa.types.is_boolean(array.type):
             array = array.cast(pa.uint8())
         return array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)

@@ -26,12 +26,9 @@ class _Seal(NamedTuple):
 _SEALS = {}  # by the address of the values
 
 
-def seal(rows, n_features, largest, spare=None):
-    """A CSR array of ``rows``, which belong to nobody else, with ``largest`` magnitude as bits.
-
-    ``spare`` are ``Rows`` of lists where the memory goes when nobody has it any longer, or of None.
-    """
-    frozen = Rows(*map(_frozen, rows, spare or (None, None, None)))
+def seal(rows, n_features, largest):
+    """A CSR array of ``rows``, which belong to nobody else, with ``largest`` magnitude as bits."""
+    frozen = Rows(*map(_frozen, rows))
     if len(frozen.values):
         places = tuple(map(_place, frozen))
         _SEALS[places[2]] = _Seal(places, n_features, largest)
@@ -61,13 +58,8 @@ def _place(array):
     return array.ctypes.data, array.nbytes, array.dtype.str
 
 
-def _frozen(array, spare):
-    """A view of ``array`` that stays read-only; its memory goes to the list ``spare`` at last."""
+def _frozen(array):
+    """A view of ``array`` that stays read-only."""
     if not len(array):
         return array
-    array = np.ascontiguousarray(array)
-    locked = memoryview(array).toreadonly()  # all views refer to it
-    if spare is not None:
-        owner = array if array.base is None else array.base
-        weakref.finalize(locked, spare.append, owner).atexit = False
-    return np.frombuffer(locked, array.dtype)
+    return np.frombuffer(memoryview(np.ascontiguousarray(array)).toreadonly(), array.dtype)

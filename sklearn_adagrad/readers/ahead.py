@@ -11,8 +11,8 @@ def run_ahead(chunks, depth):
     """Yield what ``chunks`` yields, while up to ``depth`` more are being made."""
     made, stopped = queue.Queue(depth), threading.Event()
     thread = threading.Thread(target=_run, args=(chunks, made, stopped), daemon=True)
-    thread.start()
     try:
+        thread.start()
         while True:
             what, chunk = made.get()
             if what == _ERROR:
@@ -22,7 +22,8 @@ def run_ahead(chunks, depth):
             yield chunk
     finally:
         stopped.set()
-        thread.join(10 * _PATIENCE)  # not for ever: it may wait for a stream that says nothing
+        if thread.is_alive():
+            thread.join(10 * _PATIENCE)  # not for ever: it may wait for a stream that says nothing
 
 
 def _run(chunks, made, stopped):

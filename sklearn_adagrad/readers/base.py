@@ -1,6 +1,7 @@
 """What all readers share: chunks of rows, made ahead of the learner, and kept for the next time."""
 
 import contextlib
+from collections import Counter
 from numbers import Integral
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from ..hashing.entries import Entries
 from ..hashing.hasher import FieldHasher
-from ..input.rows import Rows
+from ..hashing.refused import RowsRefused
 from .ahead import run_ahead
 from .cache import cached
 from .sources import COMPRESSIONS, sources_of
@@ -31,11 +32,14 @@ class Reader:
     """Chunks ``(X, y, sample_weight)`` of a source; every loop over it starts from its beginning.
 
     ``n_bad_lines`` counts what the last loop skipped. Subclasses read: ``_parts(sources)`` yields a
-    ``Part`` after the other.
+    ``Part`` after the other, of about ``_part_rows`` rows. ``_settings`` are the names of their own
+    parameters.
     """
 
+    _part_rows = ROWS
+
     def __init__(
-        self, source, hasher, settings, *, on_bad_lines="error", compression="infer",
+        self, source, hasher, *, on_bad_lines="error", compression="infer",
         chunk_rows=2**14, read_ahead=2, cache=None,
     ):  # fmt: skip
         if not isinstance(hasher, FieldHasher):
@@ -49,7 +53,7 @@ class Reader:
         self.on_bad_lines, self.compression = on_bad_lines, compression
         self.chunk_rows, self.read_ahead = int(chunk_rows), int(read_ahead)
         self.n_bad_lines = 0
-        self._settings, self._is_used_up = settings, False
+        self._is_used_up = False
 
     def __repr__(self):
         return f"{type(self).__name__}({self.source!r})"
@@ -77,17 +81,18 @@ class Reader:
             self._is_used_up = True
         parts = self._parts(sources)
         if self.read_ahead:
-            parts = run_ahead(parts, self.read_ahead * -(-self.chunk_rows // ROWS))
+            depth = self.read_ahead * self.chunk_rows // self._part_rows
+            parts = run_ahead(parts, max(1, depth))
         with contextlib.closing(parts):
             yield from self._chunks(parts)
 
     def _chunks(self, parts):
-        spare, chunk, n_before = Rows(None, [], []), None, 0
+        chunk, n_before = None, 0
         for part in parts:
             self.n_bad_lines += part.n_bad
             first, n_rows = 0, len(part.entries.starts) - 1
             while first < n_rows:
-                chunk = chunk or _Chunk(self.hasher._builder(self.chunk_rows, spare))
+                chunk = chunk or _Chunk(self.hasher._builder(self.chunk_rows))
                 last = min(n_rows, first + self.chunk_rows - chunk.builder.n_rows)
                 chunk.add(part, first, last, n_before)
                 n_before += last - first
@@ -100,14 +105,48 @@ class Reader:
 
     def _key(self):
         """What the chunks depend on besides their source, as text."""
-        own = {
-            "reader": type(self).__name__,
-            "on_bad_lines": self.on_bad_lines,
-            "compression": self.compression,
-            "chunk_rows": self.chunk_rows,
+        common = ("on_bad_lines", "compression", "chunk_rows")
+        own = {name: getattr(self, name) for name in (*common, *self._settings)}
+        hasher = self.hasher.get_params(deep=False) | {
+            "dtype": np.dtype(self.hasher.dtype).name,
+            "learnt": self.hasher._learnt(),
         }
-        hasher = self.hasher.get_params(deep=False) | {"learnt": self.hasher._learnt()}
-        return repr(sorted((own | self._settings).items())) + repr(sorted(hasher.items()))
+        return repr((type(self).__name__, sorted(own.items()), sorted(hasher.items())))
+
+    def _settled(self, n_rows, make, place_of):
+        """``make(kept)`` for the rows that can be taken, and how many cannot.
+
+        ``make`` takes the numbers of rows to keep, None for all of them, and raises ``RowsRefused``
+        if there are others among them. ``place_of(row)`` says where a row comes from.
+        """
+        kept = None
+        while True:
+            try:
+                made = make(kept)
+                return made, 0 if kept is None else n_rows - len(kept)
+            except RowsRefused as refused:
+                kept = np.arange(n_rows) if kept is None else kept
+                if self.on_bad_lines == "error":
+                    place = place_of(int(kept[refused.rows[0]]))
+                    raise ValueError(f"{place}: {refused.reason}.") from None
+                kept = np.delete(kept, refused.rows)
+
+
+def check_targets(targets):
+    """Refuse rows without a target that can be learnt."""
+    rows = np.flatnonzero(~np.isfinite(targets))
+    if len(rows):
+        reason = "missing" if np.isnan(targets[rows[0]]) else "infinite"
+        raise RowsRefused(rows, f"the target is {reason}")
+
+
+def check_weights(weights):
+    """Refuse rows with a weight that is none."""
+    rows = np.flatnonzero(~((weights >= 0) & (weights < np.inf)))
+    if len(rows):
+        weight = weights[rows[0]]
+        found = "missing" if np.isnan(weight) else weight
+        raise RowsRefused(rows, f"the weight is {found}, not a finite number of at least 0")
 
 
 class _Chunk:
@@ -134,9 +173,9 @@ class _Chunk:
 
 def check_columns(reader, names, hint=""):
     """Raise ValueError unless columns have names of their own, and those that are needed exist."""
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"{names.count(name)} columns are named {name!r}.{hint}")
+    (name, count), *_ = Counter(names).most_common(1)
+    if count > 1:
+        raise ValueError(f"{count} columns are named {name!r}.{hint}")
     for role in ("target", "sample_weight"):
         if getattr(reader, role) not in (None, *names):
             raise ValueError(

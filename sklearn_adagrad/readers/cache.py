@@ -1,6 +1,8 @@
 """Hashed rows in an Arrow file, which is mapped into memory when they are wanted again."""
 
+import contextlib
 import os
+import tempfile
 
 import numpy as np
 from scipy import sparse
@@ -57,7 +59,8 @@ def _read(file, reader):
             raise ValueError(
                 f"cache={os.fspath(reader.cache)!r} is damaged: {error}. Remove it."
             ) from error
-        yield X, targets, weights
+        if len(batch):  # the last one is empty: it has the number of all bad lines
+            yield X, targets, weights
 
 
 def _numpy(batch, name):
@@ -67,24 +70,31 @@ def _numpy(batch, name):
 
 
 def _write(reader, sources, state):
+    """The chunks, read anew. The file has its name only when it is complete."""
     pa, ipc = arrow(), arrow("ipc")
-    part, file = f"{os.fspath(reader.cache)}.{os.getpid()}.part", None
+    folder, name = os.path.split(os.path.abspath(reader.cache))
+    descriptor, part = tempfile.mkstemp(prefix=f"{name}.", suffix=".part", dir=folder)
+    file, batch = None, None
     try:
-        with pa.OSFile(part, "wb") as sink:
+        with open(descriptor, "wb") as sink:
             for chunk in reader._chunks_of(sources):
                 batch = _batch(pa, *chunk)
                 if file is None:
                     file = ipc.new_file(sink, batch.schema.with_metadata({_STATE: state}))
-                n_bad = str(reader.n_bad_lines).encode()
-                file.write_batch(batch, custom_metadata={_N_BAD: n_bad})
+                file.write_batch(batch, custom_metadata=_counted(reader))
                 yield chunk
             if file is not None:
+                file.write_batch(batch.slice(0, 0), custom_metadata=_counted(reader))
                 file.close()
         if file is not None:
             os.replace(part, reader.cache)
     finally:
-        if os.path.exists(part):
+        with contextlib.suppress(FileNotFoundError):
             os.remove(part)
+
+
+def _counted(reader):
+    return {_N_BAD: str(reader.n_bad_lines).encode()}
 
 
 def _batch(pa, X, targets, weights):

@@ -1,11 +1,13 @@
 """Tables that are kept by column: Parquet and Arrow files."""
 
 import contextlib
+from functools import partial
 
 import numpy as np
 
+from ..hashing.refused import RowsRefused
 from ..hashing.tables import Batch, arrow, form_of, forms_of
-from .base import Part, Reader, check_columns
+from .base import Part, Reader, check_columns, check_targets, check_weights
 from .sources import filesystem_of
 
 _ROWS = 2**14  # at a time: a batch is taken apart by column, which has its price
@@ -13,109 +15,115 @@ _ROWS_OF_FILE = 2**16  # that a Parquet file gives at a time: each comes with al
 
 
 class _Columnar(Reader):
-    """What the files have in common: ``_batches(file, schema)`` yields record batches."""
+    """What the files have in common: ``_batches(source, stack)`` yields record batches.
+
+    What is opened goes onto the ``stack``.
+    """
+
+    _part_rows, _settings = _ROWS, ("target", "sample_weight")
 
     def __init__(
         self, source, hasher, *, target=None, sample_weight=None, on_bad_lines="error",
         chunk_rows=2**14, read_ahead=2, cache=None,
     ):  # fmt: skip
         self.target, self.sample_weight = target, sample_weight
-        settings = {"target": target, "sample_weight": sample_weight}
         super().__init__(
-            source, hasher, settings, on_bad_lines=on_bad_lines, compression=None,
-            chunk_rows=chunk_rows, read_ahead=read_ahead, cache=cache,
+            source, hasher, on_bad_lines=on_bad_lines, compression=None, chunk_rows=chunk_rows,
+            read_ahead=read_ahead, cache=cache,
         )  # fmt: skip
 
     def _parts(self, sources):
-        layout = None
+        columns = None
         for source in sources:
+            n_before = 0
             with contextlib.ExitStack() as stack:
-                n_before = 0
                 for batch in self._batches(source, stack):
-                    layout = layout or Layout(self, batch.schema)
-                    if batch.schema.names != layout.names:
-                        raise ValueError(
-                            f"{source.name} has the columns {batch.schema.names}, not "
-                            f"{layout.names}."
-                        )
+                    columns = columns or Columns(self, batch.schema.names)
                     for first in range(0, len(batch), _ROWS):
-                        some = batch.slice(first, _ROWS)
-                        place = n_before + first
-                        yield layout.part(
-                            some, source.name, lambda row, place=place: f"row {place + row}"
-                        )
+                        place_of = partial(_place_of, source.name, n_before + first)
+                        yield columns.part(batch.slice(first, _ROWS), place_of)
                     n_before += len(batch)
 
 
-class Layout:
+def _place_of(name, n_before, row):
+    return f"{name}, row {n_before + row}"
+
+
+class Columns:
     """Which columns of a table are the target, the weight and the fields."""
 
-    def __init__(self, reader, schema):
-        self.names = schema.names
-        check_columns(reader, self.names)
-        self._target, self._weight = reader.target, reader.sample_weight
-        self._fields = [name for name in self.names if name not in (self._target, self._weight)]
-        self._skip = reader.on_bad_lines == "skip"
-        self._hasher, self._plans, self._dictionaries = reader.hasher, {}, {}
+    def __init__(self, reader, names):
+        check_columns(reader, names)
+        self._reader, self.names = reader, names
+        roles = (reader.target, reader.sample_weight)
+        self._fields = [name for name in names if name not in roles]
+        self._plans, self._forms, self._dictionaries = {}, {}, {}
 
-    def part(self, batch, name, place_of):
-        """The rows of a record batch of a file. ``place_of(row)`` is what to call a row."""
-        targets, weights, bad = None, None, {}
-        if self._target is not None:
-            targets = _values(batch.column(self._target))
-            wrong = np.flatnonzero(_is_missing(targets))
-            bad |= dict.fromkeys(wrong, "the target is missing or infinite")
-        if self._weight is not None:
-            weights = self._weights(batch.column(self._weight))
-            wrong = np.flatnonzero(~((weights >= 0) & (weights < np.inf)))
-            bad |= {
-                row: f"the weight is {weights[row]}, not a number of at least 0" for row in wrong
-            }
-        if bad and not self._skip:
-            row = min(bad)
-            raise ValueError(f"{name}, {place_of(row)}: {bad[row]}.")
-        if bad:
-            kept = np.ones(len(batch), bool)
-            kept[list(bad)] = False
-            batch = batch.filter(arrow().array(kept))
-            targets, weights = (
-                values if values is None else values[kept] for values in (targets, weights)
-            )
-        fields = batch.select(self._fields)
-        plan = self._plan(fields.schema)
-        fields = Batch(fields, self._hasher.missing == "bucket", self._dictionaries, 2**31)
+    def part(self, batch, place_of):
+        """The rows of a record batch; ``place_of(row)`` says where a row comes from."""
+        names = batch.schema.names
+        if names != self.names:
+            raise ValueError(f"{place_of(0)}: the columns are {names}, not {self.names}.")
         try:
-            entries, longest = plan.entries(fields)
+            plan = self._plan(batch.select(self._fields).schema)
+            targets = self._role(batch, self._reader.target, "target")
+            weights = self._role(batch, self._reader.sample_weight, "sample_weight")
         except ValueError as error:
-            raise ValueError(f"{name}, counted from {place_of(0)}: {error}") from error
-        return Part(entries, longest, targets, weights, len(bad))
+            raise ValueError(f"{place_of(0)}: {error}") from error
 
-    def _weights(self, column):
-        if form_of(column.type) not in ("integers", "numbers"):
-            raise ValueError(
-                f"sample_weight={self._weight!r} is a column of type {column.type}, not of numbers."
+        def make(kept):
+            some = batch if kept is None else batch.take(arrow().array(kept))
+            parts = (
+                values if values is None or kept is None else values[kept]
+                for values in (targets, weights)
             )
-        return _values(column).astype(np.float64)
+            return self._made(plan, some, *parts)
+
+        part, n_bad = self._reader._settled(len(batch), make, place_of)
+        return part._replace(n_bad=n_bad)
+
+    def _made(self, plan, batch, targets, weights):
+        if targets is not None and targets.dtype == object:
+            missing = [row for row, target in enumerate(targets) if target is None]
+            if missing:
+                raise RowsRefused(missing, "the target is missing")
+        elif targets is not None:
+            check_targets(targets)
+        if weights is not None:
+            check_weights(weights)
+        fields = batch.select(self._fields)
+        rows = Batch(fields, self._reader.hasher.missing == "bucket", self._dictionaries, 2**31)
+        return Part(*plan.entries(rows), targets, weights, 0)
 
     def _plan(self, schema):
-        """The plan for columns of these types, which may differ from file to file."""
+        """The plan for columns of these types, which may differ between files."""
         types = tuple(map(str, schema.types))
         if types not in self._plans:
-            self._plans[types] = self._hasher._plan_of(self._fields, forms_of(schema))
+            for field in schema:
+                form = form_of(field.type)
+                if form is None or arrow().types.is_null(field.type):
+                    continue
+                form = "names" if form in ("texts", "codes") else "numbers"
+                if self._forms.setdefault(field.name, form) != form:
+                    raise ValueError(f"{field.name!r} has {form} here and others before.")
+            self._plans[types] = self._reader.hasher._plan_of(self._fields, forms_of(schema))
         return self._plans[types]
 
-
-def _values(column):
-    """A column as an array of NumPy, None or NaN where a value is missing."""
-    if arrow().types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    return column.to_numpy(zero_copy_only=False)
-
-
-def _is_missing(values):
-    if values.dtype == object:
-        return np.array([value is None for value in values], bool)
-    return ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(len(values), bool)
+    def _role(self, batch, name, role):
+        """Targets or weights: float64 with NaN for what is missing, or names with None."""
+        if name is None:
+            return None
+        pa, column = arrow(), batch.column(name)
+        if pa.types.is_dictionary(column.type):
+            column = column.dictionary_decode()
+        form = "numbers" if pa.types.is_null(column.type) else form_of(column.type)
+        if form == "texts" and role == "target":
+            return np.array(column.to_pylist(), dtype=object)
+        if form not in ("integers", "numbers"):
+            raise ValueError(f"{role}={name!r} is a column of type {column.type}, not of numbers.")
+        if pa.types.is_boolean(column.type):
+            column = column.cast(pa.uint8())
+        return column.cast(pa.float64()).to_numpy(zero_copy_only=False)
 
 
 @contextlib.contextmanager
@@ -182,7 +190,7 @@ class Parquet(_Columnar):
         place = stack.enter_context(_random_access(source))
         try:
             schema = parquet.read_schema(place)
-            names = [name for name in schema.names if form_of(schema.field(name).type) == "texts"]
+            names = [field.name for field in schema if form_of(field.type) == "texts"]
             file = stack.enter_context(parquet.ParquetFile(place, read_dictionary=names))
             yield from file.iter_batches(_ROWS_OF_FILE, use_threads=self.read_ahead > 0)
         except (arrow().ArrowException, OSError) as error:
@@ -220,12 +228,13 @@ class Arrow(_Columnar):
         ipc = arrow("ipc")
         place = stack.enter_context(_random_access(source))
         try:
-            if place.read(len(_MAGIC)) == _MAGIC:
+            is_file = place.seekable() and place.read(len(_MAGIC)) == _MAGIC
+            if place.seekable():
                 place.seek(0)
+            if is_file:
                 file = ipc.open_file(place)
                 yield from map(file.get_batch, range(file.num_record_batches))
             else:
-                place.seek(0)
                 yield from ipc.open_stream(place)
         except (arrow().ArrowException, OSError) as error:
             raise _unreadable(source, error) from error

@@ -1,74 +1,39 @@
 """Tables in text: fields between separators, rows on lines."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from ..arithmetic.jit import read_only
-from ..hashing.entries import Entries, Ranges
-from ..hashing.kinds import Category, Words
-from ..hashing.numbers import read_numbers, text_of
-from .base import ROWS, Part, Reader, check_columns
+from ..hashing.entries import Ranges
+from ..hashing.numbers import parse_numbers, text_of
+from ..hashing.refused import RowsRefused
+from .base import ROWS, Part, Reader, check_columns, check_targets, check_weights
 from .scan import NO_QUOTES, Style, scan
 from .sources import opened
 from .window import Window
 
-_WEIGHT = "{}, not a finite number of at least 0"
 CRITEO = ["label", *(f"I{n}" for n in range(1, 14)), *(f"C{n}" for n in range(1, 27))]
 
 
-class Bad(NamedTuple):
-    """A row that cannot be taken, and why."""
-
-    row: int
-    reason: str
-
-
-class Taken(NamedTuple):
-    """Rows that were found."""
-
-    batch: "Scanned"
-    targets: np.ndarray | None
-    weights: np.ndarray | None
-
-
-class Scanned:
+class _Scanned:
     """Rows of a text, as a ``Plan`` reads them; ``positions`` of its fields among all columns."""
 
-    def __init__(self, ranges, positions):
-        self.ranges, self._positions = ranges, positions
+    def __init__(self, ranges, positions, names):
+        self._ranges, self._positions, self._names = ranges, positions, names
         self.n_rows = len(ranges.firsts)
-        self._numbers = {}
 
     def form(self, position):
         return "texts"
 
     def texts(self, position):
-        return self.ranges, self._positions[position]
+        return self._ranges, self._positions[position]
 
     def numbers(self, position):
-        return self._numbers[position]
-
-    def read(self, position, largest):
-        """Read a field of numbers. Returns the ``Bad`` rows."""
-        column = self._positions[position]
-        numbers, bad = numbers_in(self.ranges, column)
-        self._numbers[position] = numbers
-        return bad + [
-            Bad(int(row), f"{numbers[row]}, which is too large")
-            for row in np.flatnonzero(np.abs(numbers) > largest)
-        ]
+        return parse_numbers(
+            self._ranges, self._positions[position], f"field {self._names[position]!r}"
+        )
 
 
-def numbers_in(ranges, column):
-    """The numbers of a column, NaN where there is none, and the ``Bad`` rows."""
-    numbers, others = read_numbers(ranges, column)
-    numbers[others] = np.nan
-    texts = ((row, text_of(ranges, column, row).decode(errors="replace")) for row in others)
-    return numbers, [Bad(row, f"{text!r}, not a number") for row, text in texts]
-
-
-class _Layout:
+class _Columns:
     """Which columns of a text are the target, the weight and the fields."""
 
     def __init__(self, reader, names):
@@ -80,61 +45,43 @@ class _Layout:
             for name in (reader.target, reader.sample_weight)
         )
         others = [n for n in range(len(names)) if n not in (self._target, self._weight)]
-        fields = [names[n] for n in others]
         self._positions = np.array(others)
-        self.plan = reader.hasher._plan_of(fields, [("texts", "text")] * len(fields))
-        self._numbers = [
-            field for field in self.plan.fields if not isinstance(field.kind, Category | Words)
-        ]
-        self._largest = float(np.finfo(self.plan.settings.dtype).max)
+        self._names = [names[n] for n in others]
+        self._plan = reader.hasher._plan_of(self._names, [("texts", "text")] * len(others))
         self.style = Style(
             ord(reader.sep), NO_QUOTES if reader.quotechar is None else ord(reader.quotechar),
-            len(names), int(not self.plan.settings.keep_missing), reader.on_bad_lines == "skip",
+            len(names), int(reader.hasher.missing == "ignore"), reader.on_bad_lines == "skip",
         )  # fmt: skip
 
-    def take(self, ranges):
-        """The rows, and the ``Bad`` ones among them."""
-        batch, bad = Scanned(ranges, self._positions), []
+    def part(self, ranges):
+        """The rows of a text. Raises ``RowsRefused`` if some of them cannot be taken."""
         targets = weights = None
         if self._target is not None:
-            targets, found = self._targets(ranges)
-            bad += [Bad(row, f"the target is {reason}") for row, reason in found]
+            targets = self._targets(ranges)
         if self._weight is not None:
-            weights, found = numbers_in(ranges, self._weight)
-            known = {row for row, _ in found}
-            found += [
-                Bad(int(row), _WEIGHT.format("missing" if np.isnan(weights[row]) else weights[row]))
-                for row in np.flatnonzero(~((weights >= 0) & (weights < np.inf)))
-                if row not in known
-            ]
-            bad += [Bad(row, f"the weight is {reason}") for row, reason in found]
-        for field in self._numbers:
-            found = batch.read(field.position, self._largest)
-            bad += [Bad(row, f"field {field.name!r} is {reason}") for row, reason in found]
-        return Taken(batch, targets, weights), bad
+            weights = parse_numbers(ranges, self._weight, "the weight")
+            check_weights(weights)
+        batch = _Scanned(ranges, self._positions, self._names)
+        return Part(*self._plan.entries(batch), targets, weights, 0)
 
     def _targets(self, ranges):
-        if self._target_type is str:
-            texts = [text_of(ranges, self._target, row) for row in range(len(ranges.firsts))]
-            targets = np.array([text.decode(errors="replace") for text in texts], dtype=object)
-            return targets, [Bad(row, "missing") for row, text in enumerate(texts) if not text]
-        targets, bad = numbers_in(ranges, self._target)
-        if bad:
-            remedy = " (read targets that are names with target_type=str)"
-            bad = [Bad(row, reason + remedy) for row, reason in bad]
-        known = {row for row, _ in bad}
-        return targets, bad + [
-            Bad(int(row), "missing" if np.isnan(targets[row]) else "infinite")
-            for row in np.flatnonzero(~np.isfinite(targets))
-            if row not in known
-        ]
+        if self._target_type is float:
+            targets = parse_numbers(ranges, self._target, "the target (with target_type=float)")
+            check_targets(targets)
+            return targets
+        texts = [text_of(ranges, self._target, row) for row in range(len(ranges.firsts))]
+        missing = [row for row, text in enumerate(texts) if not text]
+        if missing:
+            raise RowsRefused(missing, "the target is missing")
+        return np.array([text.decode(errors="replace") for text in texts], dtype=object)
 
 
 class Delimited(Reader):
     """Rows of a CSV or TSV file, or of any other text with separators, hashed while it is read.
 
-    They are the rows that ``pandas.read_csv(dtype=str)`` and ``hasher.transform`` give, without a
-    table between them. What is no name is said by the ``fields`` of the hasher.
+    They are the rows that ``hasher.transform`` gives for the table that ``pandas.read_csv`` makes
+    with ``dtype=str``, ``keep_default_na=False`` and ``na_values=[""]``: all fields are names,
+    unless the ``fields`` of the hasher say otherwise.
 
     Parameters
     ----------
@@ -204,6 +151,8 @@ class Delimited(Reader):
     3
     """
 
+    _settings = ("target", "sample_weight", "target_type", "names", "sep", "quotechar")
+
     def __init__(
         self, source, hasher, *, target=None, sample_weight=None, target_type=float, names=None,
         sep=",", quotechar='"', on_bad_lines="error", compression="infer", chunk_rows=2**14,
@@ -219,17 +168,13 @@ class Delimited(Reader):
         self.target, self.sample_weight, self.target_type = target, sample_weight, target_type
         self.names = None if names is None else [str(name) for name in names]
         self.sep, self.quotechar = sep, quotechar
-        settings = {
-            name: getattr(self, name)
-            for name in ("target", "sample_weight", "target_type", "names", "sep", "quotechar")
-        }
         super().__init__(
-            source, hasher, settings, on_bad_lines=on_bad_lines, compression=compression,
+            source, hasher, on_bad_lines=on_bad_lines, compression=compression,
             chunk_rows=chunk_rows, read_ahead=read_ahead, cache=cache,
         )  # fmt: skip
 
     def _parts(self, sources):
-        names, layout = self.names, None
+        names, columns = self.names, None
         for source in sources:
             with opened(source, self.compression) as stream:
                 window, n_lines = Window(stream, source.name), 0
@@ -240,9 +185,9 @@ class Delimited(Reader):
                     if names not in (None, header):
                         raise ValueError(f"{source.name} has the columns {header}, not {names}.")
                     names = header
-                layout, more = layout or _Layout(self, names), True
+                columns, more = columns or _Columns(self, names), True
                 while more:
-                    part, n_new_lines, is_full = self._read(layout, window, n_lines)
+                    part, n_new_lines, is_full = self._read(columns, window, n_lines)
                     if part is not None:
                         yield part
                     n_lines += n_new_lines
@@ -271,35 +216,30 @@ class Delimited(Reader):
             raise ValueError(f"{window.name}, line {n_lines + 1}: {error}.") from None
         return names, found.n_lines
 
-    def _read(self, layout, window, n_lines):
+    def _read(self, columns, window, n_lines):
         """The next ``Part`` or None, how many lines were passed, and if there is more at hand."""
-        found, ranges, lines = _scan(window, layout.style, ROWS)
-        window.first, part, n_bad = found.first, None, found.n_bad
+        found, ranges, lines = _scan(window, columns.style, ROWS)
+        window.first, part = found.first, None
 
-        def refuse(line, reason):
-            raise ValueError(f"{window.name}, line {n_lines + line + 1}: {reason}.")
+        def place_of(line):
+            return f"{window.name}, line {n_lines + line + 1}"
 
-        if found.n_rows:
-            taken, bad = layout.take(ranges)
-            if bad and self.on_bad_lines == "error":
-                first = min(bad)
-                refuse(lines[first.row], first.reason)
-            if bad:
-                kept = np.ones(found.n_rows, bool)
-                kept[[row for row, _ in bad]] = False
-                n_bad += int(found.n_rows - kept.sum())
-                bounds = (read_only(each[kept]) for each in (ranges.firsts, ranges.lasts))
-                taken, _ = layout.take(Ranges(ranges.data, *bounds))
-            entries, longest = layout.plan.entries(taken.batch)
-            part = Part(entries, longest, taken.targets, taken.weights, n_bad)
-        elif n_bad:
-            nothing = Entries(np.zeros(1, np.int64), np.empty(0, np.uint32), np.empty(0))
-            part = Part(nothing, 0, None, None, n_bad)
+        def make(kept):
+            if kept is None:
+                return columns.part(ranges)
+            bounds = (read_only(each[kept]) for each in (ranges.firsts, ranges.lasts))
+            return columns.part(Ranges(ranges.data, *bounds))
+
+        if found.n_rows or found.n_bad:
+            part, n_bad = self._settled(found.n_rows, make, lambda row: place_of(lines[row]))
+            part = part._replace(n_bad=found.n_bad + n_bad)
         if found.n_fields:
-            refuse(found.n_lines, f"{found.n_fields} fields, not {layout.style.n_fields}")
+            raise ValueError(
+                f"{place_of(found.n_lines)}: {found.n_fields} fields, not {columns.style.n_fields}."
+            )
         is_full = found.n_rows == ROWS
         if found.is_open and window.at_end and not is_full:
-            refuse(found.n_lines, "a quote is never closed")
+            raise ValueError(f"{place_of(found.n_lines)}: a quote is never closed.")
         return part, found.n_lines, is_full
 
 

@@ -4,13 +4,15 @@ import json
 
 import numpy as np
 
-from ..hashing.tables import arrow, form_of
-from .base import ROWS, Reader
-from .columnar import Layout
+from ..hashing.entries import Entries
+from ..hashing.tables import arrow
+from .base import ROWS, Part, Reader
+from .columnar import Columns
 from .sources import opened
 from .window import Window
 
 _FEED = 10
+_NOTHING = Entries(np.zeros(1, np.int64), np.empty(0, np.uint32), np.empty(0))
 
 
 class JsonLines(Reader):
@@ -30,8 +32,8 @@ class JsonLines(Reader):
     sample_weight : str, default=None
         The key of the weights of rows, if there is one.
     names : list of str, default=None
-        The keys to read; others are passed over. None: those of the first megabyte, and another one
-        later on is an error.
+        The keys to read; others are passed over, and one that no line has is missing everywhere.
+        None: those of the first megabyte, and another one later on is an error.
     on_bad_lines : {"error", "skip"}, default="error"
         What to do with a line that is no JSON object, has no target, or a bad weight.
         ``n_bad_lines`` tells how many were skipped.
@@ -58,8 +60,10 @@ class JsonLines(Reader):
     >>> from sklearn_adagrad.readers import JsonLines
     >>> log = io.BytesIO(b'{"clicked": 1, "site": "a.com", "age": 31}\\n')
     >>> [(X.nnz, y.tolist()) for X, y, _ in JsonLines(log, FieldHasher(2**20), target="clicked")]
-    [(2, [1])]
+    [(2, [1.0])]
     """
+
+    _settings = ("target", "sample_weight", "names")
 
     def __init__(
         self, source, hasher, *, target=None, sample_weight=None, names=None,
@@ -67,9 +71,8 @@ class JsonLines(Reader):
     ):  # fmt: skip
         self.target, self.sample_weight = target, sample_weight
         self.names = None if names is None else list(names)
-        settings = {"target": target, "sample_weight": sample_weight, "names": self.names}
         super().__init__(
-            source, hasher, settings, on_bad_lines=on_bad_lines, compression=compression,
+            source, hasher, on_bad_lines=on_bad_lines, compression=compression,
             chunk_rows=chunk_rows, read_ahead=read_ahead, cache=cache,
         )  # fmt: skip
 
@@ -89,46 +92,71 @@ class JsonLines(Reader):
 
 
 class _Known:
-    """What is known of the keys of files: which there are, and of what types."""
+    """What is known of the keys of files: which there are, and which look like times."""
 
     def __init__(self, reader):
-        self._reader, self._names, self._layout = reader, reader.names, None
-        self._strings, self._forms = {}, {}
+        self._reader, self._names, self._columns = reader, reader.names, None
+        self._strings = {}
 
     def parts(self, block, name, n_lines):
         """The parts of a block of whole lines, before which there were ``n_lines``."""
-        lines = [n for n, line in enumerate(block.split(b"\n")) if line.strip()]
-        n_bad = 0
-        try:
-            table = self._table(block)
-            if len(table) != len(lines):
-                raise arrow().ArrowInvalid("there are lines with more than one object")
-        except arrow().ArrowInvalid as error:
-            texts = block.split(b"\n")
-            bad = {n: reason for n in lines if (reason := _reason(texts[n]))}
-            if not bad or self._reader.on_bad_lines == "error":
-                n, reason = next(iter(bad.items()), (lines[0], error))
-                where = f"line {n_lines + n + 1}" if bad else f"the lines from {n_lines + n + 1} on"
-                raise ValueError(f"{name}, {where}: {reason}.") from None
-            lines, n_bad = [n for n in lines if n not in bad], len(bad)
-            try:
-                table = self._table(b"\n".join(texts[n] for n in lines))
-            except arrow().ArrowInvalid as error:
-                raise ValueError(f"{name}, from line {n_lines + 1} on: {error}.") from None
-        if lines or n_bad:
-            self._check_forms(table, name, n_lines)
-            self._layout = self._layout or Layout(self._reader, table.schema)
+        texts = dict(enumerate(block.split(b"\n"), n_lines + 1))
+        texts = {line: text for line, text in texts.items() if text.strip()}
+        n_bad = len(texts)
+        table = self._table(texts, name)
+        n_bad -= len(texts)
+        lines = list(texts)
+        if table is None:
+            return [Part(_NOTHING, 0, None, None, n_bad)] if n_bad else []
+        self._columns = self._columns or Columns(self._reader, table.schema.names)
+        parts = []
         for first in range(0, len(lines), ROWS):
             batch = table.slice(first, ROWS).combine_chunks().to_batches()[0]
-            part = self._layout.part(
-                batch, name, lambda row, first=first: f"line {n_lines + lines[first + row] + 1}"
+            part = self._columns.part(
+                batch, lambda row, first=first: f"{name}, line {lines[first + row]}"
             )
-            yield part._replace(n_bad=part.n_bad + n_bad)
-            n_bad = 0
+            parts.append(part)
+        parts[0] = parts[0]._replace(n_bad=parts[0].n_bad + n_bad)
+        return parts
 
-    def _table(self, block):
-        """The table of a block; what looks like times stays the string that it is."""
+    def _table(self, texts, name):
+        """The table of some lines, None if there are none. Those that are bad are taken out."""
+        pa = arrow()
+        try:
+            if texts:
+                table = self._parsed(texts)
+        except pa.ArrowException as error:
+            bad = {line: reason for line, text in texts.items() if (reason := self._reason(text))}
+            line, reason = next(iter(bad.items()), (next(iter(texts)), str(error)))
+            if not bad or self._reader.on_bad_lines == "error":
+                place = f"line {line}" if bad else f"the lines from {line} on"
+                raise ValueError(f"{name}, {place}: {reason}.") from None
+            for line in bad:
+                del texts[line]
+            return self._table(texts, name)
+        if not texts:
+            return None
+        if self._names is None:
+            self._names = table.schema.names
+        elif self._reader.names is None:
+            for key in table.schema.names:
+                if key not in self._names:
+                    raise ValueError(
+                        f"{name}, the lines from {next(iter(texts))} on: there is a new key "
+                        f"{key!r}: say with names=[...] which keys to read."
+                    )
+        columns = {
+            key: table.column(key) if key in table.schema.names else pa.nulls(len(table))
+            for key in self._names
+        }
+        if not columns:
+            raise ValueError(f"{name}, line {next(iter(texts))}: there are no keys.")
+        return pa.table(columns)
+
+    def _parsed(self, texts):
+        """A table as Arrow reads it; what looks like times stays the string that it is."""
         pa, reader = arrow(), arrow("json")
+        block = b"\n".join(texts.values()) + b"\n"
         while True:
             table = reader.read_json(
                 pa.BufferReader(block),
@@ -142,35 +170,18 @@ class _Known:
             if not times:
                 break
             self._strings |= dict.fromkeys(times, pa.string())
-        if self._names is None:
-            self._names = table.schema.names
-        elif self._reader.names is None:
-            for name in table.schema.names:
-                if name not in self._names:
-                    raise pa.ArrowInvalid(
-                        f"there is a new key {name!r}: say with names=[...] which keys to read"
-                    )
-        columns = {
-            name: table.column(name) if name in table.schema.names else pa.nulls(len(table))
-            for name in self._names
-        }
-        return pa.table(columns)
+        if table.num_columns and len(table) != len(texts):
+            raise pa.ArrowInvalid("there are lines with more than one object")
+        return table
 
-    def _check_forms(self, table, name, n_lines):
-        for field in table.schema:
-            if arrow().types.is_null(field.type):
-                continue
-            form = "texts" if form_of(field.type) == "texts" else "numbers"
-            if self._forms.setdefault(field.name, form) != form:
-                raise ValueError(
-                    f"{name}, from line {n_lines + 1} on: key {field.name!r} has names and numbers."
-                )
-
-
-def _reason(line):
-    """Why a line is no object, or None."""
-    try:
-        found = json.loads(line.decode(errors="replace"))
-    except json.JSONDecodeError as error:
-        return f"{error.msg}, at character {error.colno}"
-    return None if isinstance(found, dict) else "it is no JSON object"
+    def _reason(self, text):
+        """Why a line is no object, or None."""
+        try:
+            if not isinstance(json.loads(text.decode(errors="replace")), dict):
+                return "it is no JSON object"
+            self._parsed({0: text})
+        except json.JSONDecodeError as error:
+            return f"{error.msg}, at character {error.colno}"
+        except (ValueError, RecursionError, arrow().ArrowException) as error:
+            return str(error)
+        return None

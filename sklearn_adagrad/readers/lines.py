@@ -6,13 +6,18 @@ import numpy as np
 
 from ..arithmetic.jit import read_only
 from ..hashing.entries import Entries, Ranges
-from ..hashing.numbers import read_numbers, spelt
-from .base import ROWS, Part, Reader
+from ..hashing.numbers import read_numbers, spelt, text_of
+from ..hashing.plan import LONGEST, refuse_overflow
+from ..hashing.refused import RowsRefused
+from .base import ROWS, Part, Reader, check_targets, check_weights
 from .sources import opened
 from .window import Window
 
 _ENTRIES = 64 * ROWS
-FINE, FULL = 0, 1  # the reasons of other numbers are the formats' own
+FINE, FULL, LONG = 0, 1, 2  # other numbers are the formats' own
+
+
+_LONG = f"it has more than {LONGEST} features"
 
 
 class Room(NamedTuple):
@@ -43,9 +48,14 @@ def room_for(n_entries, dtype):
     """``Room`` for the rows of a part."""
     firsts = np.empty((ROWS, 2), np.int32)
     return Room(
-        np.zeros(ROWS + 1, np.int64), np.empty(n_entries, np.uint32), np.empty(n_entries, dtype),
-        firsts, np.empty_like(firsts), np.empty(ROWS, np.int32), np.empty((n_entries, 3), np.int64),
-    )  # fmt: skip
+        starts=np.zeros(ROWS + 1, np.int64),
+        hashes=np.empty(n_entries, np.uint32),
+        values=np.empty(n_entries, dtype),
+        firsts=firsts,
+        lasts=np.empty_like(firsts),
+        lines=np.empty(ROWS, np.int32),
+        hard=np.empty((2 * n_entries, 3), np.int64),
+    )
 
 
 class Lines(Reader):
@@ -65,7 +75,7 @@ class Lines(Reader):
                 while more:
                     room = room_for(n_entries, dtype)
                     found, own = self._scan(window, room)
-                    if found.reason == FULL and found.n_rows == 0:
+                    if found.reason == FULL and found.n_rows + found.n_bad == 0:
                         n_entries *= 2
                         continue
                     part = self._part(window, found, room, own, n_lines)
@@ -87,26 +97,33 @@ class Lines(Reader):
         if self._is_labelled:
             ranges = Ranges(window.data, room.firsts[:n_rows], room.lasts[:n_rows])
             ranges = Ranges(*map(read_only, ranges))
-            targets, others = read_numbers(ranges, 0)
-            wrong = np.flatnonzero(~np.isfinite(targets))
-            bad |= dict.fromkeys([*wrong, *others], "the label is no finite number")
-            weights, others = read_numbers(ranges, 1)
-            weights[room.lasts[:n_rows, 1] < room.firsts[:n_rows, 1]] = 1
-            wrong = np.flatnonzero(~((weights >= 0) & (weights < np.inf)))
-            bad |= dict.fromkeys([*wrong, *others], "the weight is no finite number of at least 0")
+            targets = self._role(ranges, 0, "the target", check_targets, np.nan, bad)
+            weights = self._role(ranges, 1, "the weight", check_weights, 1.0, bad)
+        longest = self._finish(entries, own)
+        bad = _refused(refuse_overflow, entries) | bad
         if bad and self.on_bad_lines == "error":
             row = min(bad)
             refuse(room.lines[row], bad[row])
         if found.reason > FULL:
-            refuse(found.n_lines, self._reasons[found.reason])
+            refuse(found.n_lines, ({LONG: _LONG} | self._reasons)[found.reason])
         if not (n_rows or n_bad):
             return None
-        longest = self._finish(entries, own)
         if bad:
             entries, kept = _without(entries, bad)
             n_bad += len(bad)
             targets, weights = (each if each is None else each[kept] for each in (targets, weights))
         return Part(entries, longest, targets, weights, n_bad)
+
+    def _role(self, ranges, column, what, check, missing, bad):
+        """The targets or weights of rows; what is wrong with some of them goes to ``bad``."""
+        numbers, others = read_numbers(ranges, column)
+        numbers[ranges.lasts[:, column] < ranges.firsts[:, column]] = missing
+        for row in others:
+            text = text_of(ranges, column, row).decode(errors="replace")
+            bad.setdefault(row, f"{what} is {text!r}, not a number")
+        for row, reason in _refused(check, numbers).items():
+            bad.setdefault(row, reason)
+        return numbers
 
     def _read_hard(self, data, room, found, entries):
         """Read the values that the scan left. Returns what is wrong with rows."""
@@ -116,7 +133,7 @@ class Lines(Reader):
         texts = [data[first:last].tobytes() for _, first, last in hard]
         numbers, _ = spelt(texts)
         with np.errstate(over="ignore"):
-            entries.values[hard[:, 0]] *= numbers.astype(entries.values.dtype)
+            np.multiply.at(entries.values, hard[:, 0], numbers.astype(entries.values.dtype))
         rows = np.searchsorted(entries.starts, hard[:, 0], side="right") - 1
         wrong = ~np.isfinite(entries.values[hard[:, 0]])
         return {
@@ -124,6 +141,15 @@ class Lines(Reader):
             for row, text, is_wrong in zip(rows.tolist(), texts, wrong, strict=True)
             if is_wrong
         }
+
+
+def _refused(check, values):
+    """What ``check`` has against rows, by row."""
+    try:
+        check(values)
+    except RowsRefused as refused:
+        return dict.fromkeys(refused.rows.tolist(), refused.reason)
+    return {}
 
 
 def _without(entries, rows):

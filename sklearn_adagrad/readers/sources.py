@@ -4,6 +4,7 @@ import bz2
 import contextlib
 import glob
 import gzip
+import io
 import lzma
 import os
 import sys
@@ -28,7 +29,7 @@ def sources_of(source):
     if isinstance(source, list | tuple):
         return [each for part in source for each in sources_of(part)]
     if hasattr(source, "read"):
-        if isinstance(source.read(0), str):
+        if isinstance(source, io.TextIOBase):
             raise ValueError(f"{source!r} is open as text: open it in binary mode, with 'rb'.")
         return [Source(str(getattr(source, "name", type(source).__name__)), source)]
     if not isinstance(source, str | os.PathLike):
@@ -77,7 +78,7 @@ def filesystem_of(address):
     fs = arrow("fs")
     try:
         return fs.FileSystem.from_uri(address)
-    except arrow().ArrowInvalid as error:
+    except (arrow().ArrowInvalid, NotImplementedError) as error:
         try:
             from fsspec.core import url_to_fs
         except ImportError:
@@ -98,4 +99,6 @@ def state_of(source):
         return [os.path.abspath(source.name), found.st_size, found.st_mtime_ns]
     system, path = filesystem_of(source.name)
     found = system.get_file_info(path)
+    if found.size is None or found.mtime_ns is None:
+        raise ValueError(f"{source.name} cannot be kept in a cache: it has no size and no time.")
     return [source.name, found.size, found.mtime_ns]

@@ -9,10 +9,11 @@ from ..arithmetic.bytes import SIZE, marks, trailing_zeros
 from ..arithmetic.jit import compiled, read_only
 from ..hashing.hasher import FieldHasher
 from ..hashing.numbers import HARD, POWERS, number_in
-from .lines import FINE, FULL, Found, Lines
+from ..hashing.plan import LONGEST
+from .lines import FINE, FULL, LONG, Found, Lines
 
 _FEED, _RETURN, _SPACE, _TAB, _COLON, _HASH = 10, 13, 32, 9, 58, 35
-_NO_LABEL, _NO_PAIR, _NO_INDEX, _ORDER, _RANGE = range(2, 7)
+_NO_LABEL, _NO_PAIR, _NO_INDEX, _ORDER, _RANGE = range(LONG + 1, LONG + 6)
 
 
 @compiled
@@ -82,8 +83,10 @@ def scan(data, first, stop, settings, powers, room):
             start, middle = k + 1, -1
             if byte == _HASH and comment < 0:
                 comment = k
-            if byte != _FEED:
+            if byte not in (_FEED, _RETURN):
                 continue
+            if reason == FINE and used - used_before > LONGEST:
+                reason, where = LONG, begin
             if reason == FULL:
                 return Found(row, hard_before, begin, n_lines, n_bad, FULL, begin)
             if reason != FINE:
@@ -97,7 +100,7 @@ def scan(data, first, stop, settings, powers, room):
                 room.lines[row] = n_lines
                 row += 1
                 room.starts[row] = used
-            n_lines += 1
+            n_lines += byte == _RETURN or data[k - 1] != _RETURN
             begin, has_label, before, comment, reason = k + 1, False, -1, -1, FINE
             used_before, hard_before = used, n_hard
             if row == len(room.lines):
@@ -150,6 +153,7 @@ class Svmlight(Lines):
     [([[0.5, 0.0, 0.0, 2.0], [0.0, 0.001, 0.0, 0.0]], [1.0, -1.0])]
     """
 
+    _settings = ("zero_based",)
     _reasons: ClassVar = {
         _NO_LABEL: "there is no target before the features",
         _NO_PAIR: "a feature is not index:value",
@@ -167,8 +171,8 @@ class Svmlight(Lines):
         self.n_features, self.zero_based = n_features, zero_based
         super().__init__(
             source, FieldHasher(n_features, alternate_sign=False, dtype=dtype),
-            {"zero_based": bool(zero_based)}, on_bad_lines=on_bad_lines, compression=compression,
-            chunk_rows=chunk_rows, read_ahead=read_ahead, cache=cache,
+            on_bad_lines=on_bad_lines, compression=compression, chunk_rows=chunk_rows,
+            read_ahead=read_ahead, cache=cache,
         )  # fmt: skip
 
     def _scan(self, window, room):

@@ -11,12 +11,13 @@ from ..arithmetic.murmur import WORD, Prefix, hash_of, load_word, mixed
 from ..hashing.crosses import Crosses, Places, cross
 from ..hashing.kinds import Ignored, kind_of
 from ..hashing.numbers import HARD, POWERS, number_in
+from ..hashing.plan import LONGEST
 from .base import ROWS
-from .lines import FINE, FULL, Found, Lines
+from .lines import FINE, FULL, LONG, Found, Lines
 
 _FEED, _RETURN, _SPACE, _TAB, _COLON, _PIPE, _QUOTE = 10, 13, 32, 9, 58, 124, 39
 _EQUALS = 61
-_BASE, _NO_NAME, _COLONS, _TWICE = range(2, 6)
+_BASE, _NO_NAME, _COLONS, _TWICE = range(LONG + 1, LONG + 5)
 _LABEL, _NAMESPACE, _NAMESPACE_VALUE, _FEATURE, _VALUE = range(5)  # what is being read
 
 
@@ -66,14 +67,14 @@ def _which(data, first, last, special):
 
 @inlined
 def _n_crossed(crosses, counts):
-    """How many entries the crosses of a row have."""
+    """How many entries the crosses of a row have; beyond ``LONGEST``, at least one more."""
     starts, fields = crosses
     total = 0
     for n in range(len(starts) - 1):
         product = 1
         for m in range(starts[n], starts[n + 1]):
-            product *= counts[fields[m]]
-        total += product
+            product = min(product * counts[fields[m]], LONGEST + 1)
+        total = min(total + product, LONGEST + 1)
     return total
 
 
@@ -88,6 +89,7 @@ def scan(data, first, stop, skip_bad, special, crosses, powers, room, places, fi
     state, n_tokens, reason, where = _LABEL, 0, FINE, 0
     name_first = name_last = value_first = 0
     which, scale, prefix = -1, 1.0, Prefix(np.uint32(0), np.uint64(0), 0)
+    scale_first = scale_last = -1  # of a scale that is hard to read
     used, used_before, hard_before = 0, 0, 0
     places.counts[0] = 0
     for at in range(first, stop, SIZE):
@@ -116,7 +118,7 @@ def scan(data, first, stop, skip_bad, special, crosses, powers, room, places, fi
                 start = k + 1
             elif state in (_NAMESPACE, _NAMESPACE_VALUE):
                 if state == _NAMESPACE:
-                    prefix, scale = _prefix_in(data, start, k), 1.0
+                    prefix, scale, scale_first = _prefix_in(data, start, k), 1.0, -1
                     which = _which(data, start, k, special)
                     if which >= 0:
                         count = places.counts[row, which]
@@ -126,7 +128,9 @@ def scan(data, first, stop, skip_bad, special, crosses, powers, room, places, fi
                             reason, where = _TWICE, start
                 elif byte != _COLON:
                     scale, verdict = number_in(data, start, k, powers)
-                    if verdict == HARD or k == start or not abs(scale) < np.inf:
+                    if verdict == HARD:
+                        scale, scale_first, scale_last = 1.0, start, k
+                    if k == start:
                         reason, where = _COLONS, start
                 if byte == _COLON:
                     if state == _NAMESPACE_VALUE:
@@ -160,19 +164,28 @@ def scan(data, first, stop, skip_bad, special, crosses, powers, room, places, fi
                             room.hard[n_hard, 1], room.hard[n_hard, 2] = value_first, k
                             n_hard += 1
                             value = 1.0
+                        if scale_first >= 0:
+                            room.hard[n_hard, 0] = used
+                            room.hard[n_hard, 1], room.hard[n_hard, 2] = scale_first, scale_last
+                            n_hard += 1
                         room.hashes[used] = hash_of(prefix, data, name_first, name_last)
                         room.values[used] = value * scale
                         used += 1
                         if which >= 0:
                             places.counts[row, which] += 1
                 state, start = _NAMESPACE if byte == _PIPE else _FEATURE, k + 1
-            if byte != _FEED:
+            if byte not in (_FEED, _RETURN):
                 continue
             is_blank = n_tokens == 0 and state == _LABEL
             first_of_crosses[row] = used - used_before
-            used += _n_crossed(crosses, places.counts[row])
-            if used > len(room.hashes):
-                reason = FULL
+            if reason == FINE:
+                n_crossed = _n_crossed(crosses, places.counts[row])
+                if used - used_before + n_crossed > LONGEST:
+                    reason, where = LONG, begin
+                elif used + n_crossed > len(room.hashes):
+                    reason = FULL
+                else:
+                    used += n_crossed
             if reason == FULL:
                 return Found(row, hard_before, begin, n_lines, n_bad, FULL, begin)
             if reason != FINE:
@@ -187,7 +200,7 @@ def scan(data, first, stop, skip_bad, special, crosses, powers, room, places, fi
                 room.lines[row] = n_lines
                 row += 1
                 room.starts[row] = used
-            n_lines += 1
+            n_lines += byte == _RETURN or data[k - 1] != _RETURN
             begin, state, n_tokens, reason, which = k + 1, _LABEL, 0, FINE, -1
             used_before, hard_before = used, n_hard
             if row == len(room.lines):
@@ -248,6 +261,7 @@ class VowpalWabbit(Lines):
     [(8, [1.0, -1.0], [2.0, 1.0])]
     """
 
+    _settings = ("is_labelled",)
     _reasons: ClassVar = {
         _BASE: "there is a third number, from where to learn, which cannot be followed",
         _NO_NAME: "a feature has no name",
@@ -261,38 +275,21 @@ class VowpalWabbit(Lines):
     ):  # fmt: skip
         self.is_labelled = is_labelled
         super().__init__(
-            source, hasher, {"is_labelled": is_labelled}, on_bad_lines=on_bad_lines,
-            compression=compression, chunk_rows=chunk_rows, read_ahead=read_ahead, cache=cache,
+            source, hasher, on_bad_lines=on_bad_lines, compression=compression,
+            chunk_rows=chunk_rows, read_ahead=read_ahead, cache=cache,
         )  # fmt: skip
-        self._special()
+        _special_of(hasher)
+
+    def _parts(self, sources):
+        self._special = _special_of(self.hasher)
+        return super()._parts(sources)
 
     @property
     def _is_labelled(self):
         return self.is_labelled
 
-    def _special(self):
-        """The namespaces that are crossed or left out, and the crosses."""
-        fields = dict(self.hasher.fields or {})
-        for name, kind in fields.items():
-            if not isinstance(kind_of(name, kind), Ignored):
-                raise ValueError(
-                    f"fields[{name!r}] is {kind!r}, but namespaces can only be ignored: what they "
-                    "hold says itself what it is."
-                )
-        if isinstance(self.hasher.interactions, str):
-            raise ValueError(
-                'interactions="all" needs fields that are known before: name the namespaces.'
-            )
-        names = list(dict.fromkeys([*itertools.chain(*self.hasher.interactions), *fields]))
-        crosses = Crosses.of(self.hasher._crosses(names))
-        encoded = [name.encode() for name in names]
-        ends = np.cumsum([len(name) for name in encoded], dtype=np.int64)
-        text = np.frombuffer(b"".join(encoded) + b" ", np.uint8)
-        ignored = np.array([name in fields for name in names], bool)
-        return Namespaces(text, ends, ignored), crosses
-
     def _scan(self, window, room):
-        special, crosses = self._special()
+        special, crosses = self._special
         shape = (ROWS, len(special.ends))
         places = Places(np.zeros(shape, np.int64), np.zeros(shape, np.int64))
         first_of_crosses = np.empty(ROWS, np.int64)
@@ -307,3 +304,28 @@ class VowpalWabbit(Lines):
         if len(crosses.starts) > 1:
             cross(crosses, places, first_of_crosses, entries)
         return int(np.diff(entries.starts).max(initial=0))
+
+
+def _special_of(hasher):
+    """The namespaces that are crossed or left out, and the crosses."""
+    fields = dict(hasher.fields or {})
+    for name, kind in fields.items():
+        if not isinstance(kind_of(name, kind), Ignored):
+            raise ValueError(
+                f"fields[{name!r}] is {kind!r}, but namespaces can only be ignored: what they hold "
+                "says itself what it is."
+            )
+    if isinstance(hasher.interactions, str):
+        raise ValueError(
+            'interactions="all" needs fields that are known before: name the namespaces.'
+        )
+    crossed = list(dict.fromkeys(itertools.chain(*hasher.interactions)))
+    for name in crossed:
+        if name in fields:
+            raise ValueError(f"Namespace {name!r} is crossed and ignored.")
+    names = [*crossed, *fields]
+    encoded = [name.encode() for name in names]
+    ends = np.cumsum([len(name) for name in encoded], dtype=np.int64)
+    text = np.frombuffer(b"".join(encoded) + b" ", np.uint8)
+    ignored = np.array([name in fields for name in names], bool)
+    return Namespaces(text, ends, ignored), Crosses.of(hasher._crosses(names))

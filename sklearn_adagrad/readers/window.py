@@ -1,5 +1,6 @@
 """The bytes of a stream, a window at a time."""
 
+import io
 import lzma
 import zlib
 
@@ -9,7 +10,7 @@ SIZE = 2**20  # bytes at a time; more for a line that is longer
 PADDING = 64  # bytes behind the window that may be read: what a vector takes at once
 _LONGEST = 2**31 - 2**10
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_ENDS = (10, 13)
+_END = 10
 _PACKED = {b"\x1f\x8b": "gzip", b"\xfd7zXZ": "xz", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
@@ -55,8 +56,8 @@ class Window:
                     raise ValueError(f"{self.name} is packed: read it with compression={name!r}.")
         if n_read == 0:
             self.at_end = True
-            if self.stop > self.first and self.data[self.stop - 1] not in _ENDS:
-                self.data[self.stop] = _ENDS[0]
+            if self.stop > self.first and self.data[self.stop - 1] != _END:
+                self.data[self.stop] = _END
                 self.stop += 1
         return True
 
@@ -64,10 +65,21 @@ class Window:
         """How many bytes were read behind ``stop``."""
         room = memoryview(self.data)[self.stop : max(size, self.stop + 1)]
         try:
-            if hasattr(self._stream, "readinto"):
-                return self._stream.readinto(room) or 0
-            read = self._stream.read(len(room))
+            if isinstance(self._stream, io.BufferedReader):  # a pipe: what there is, at once
+                n_read = self._stream.readinto1(room)
+            elif hasattr(self._stream, "readinto"):
+                n_read = self._stream.readinto(room)
+            else:
+                read = self._stream.read(len(room))
+                if isinstance(read, str):
+                    raise OSError("it gives text, not bytes")
+                n_read = None if read is None else len(read)
+                if n_read and n_read <= len(room):
+                    room[:n_read] = read
         except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
             raise OSError(f"{self.name} cannot be read: {error}") from error
-        room[: len(read)] = read
-        return len(read)
+        if n_read is None:
+            raise OSError(f"{self.name} has no bytes yet: open it so that reading waits for them.")
+        if not 0 <= n_read <= len(room):
+            raise OSError(f"{self.name} says that it read {n_read} bytes of {len(room)}.")
+        return n_read
