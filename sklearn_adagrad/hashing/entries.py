@@ -73,13 +73,14 @@ def hash_texts(ranges, columns, tiles, slots, entries):
     n_columns, one = np.uintp(len(columns)), np.uintp(1)
     at_once = len(texts) // len(columns)
     for begin in range(0, len(firsts), at_once):
-        end, m = min(len(firsts), begin + at_once), np.uintp(0)
+        end, m, longest = min(len(firsts), begin + at_once), np.uintp(0), np.int64(0)
         for i in range(np.uintp(begin), np.uintp(end)):
             for n in range(n_columns):
                 first, last = np.int64(firsts[i, columns[n]]), np.int64(lasts[i, columns[n]])
                 lengths[m], texts[m] = last - first, short_text(data, first, last)
                 m += one
         for k in range(m):
+            longest = max(longest, lengths[k])
             length = min(max(lengths[k], 0), SHORT)
             hashes[k] = hash_of_short(_prefix(prefixes, k), texts[k], length)
         m = np.uintp(0)
@@ -88,7 +89,14 @@ def hash_texts(ranges, columns, tiles, slots, entries):
             for n in range(n_columns):
                 k = start + slots[n]
                 entries.values[k], entries.hashes[k] = lengths[m] >= 0, hashes[m]
+                m += one
+        if longest <= SHORT:
+            continue
+        m = np.uintp(0)
+        for i in range(np.uintp(begin), np.uintp(end)):
+            for n in range(n_columns):
                 if lengths[m] > SHORT:
+                    k = np.uintp(entries.starts[i]) + slots[n]
                     first, last = np.int64(firsts[i, columns[n]]), np.int64(lasts[i, columns[n]])
                     entries.hashes[k] = hash_of(_prefix(prefixes, m), data, first, last)
                 m += one
