@@ -29,6 +29,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from adult import adult_rows
 from drawing import add_picture, save
 from matplotlib.figure import Figure
 from scipy.special import entr
@@ -50,14 +51,8 @@ LOGARITHMS = {f"I{i}": "log" for i in range(1, 14)}
 
 def adult_text() -> io.BytesIO:
     """Lines as Vowpal Wabbit reads them: a label, a bar, and names."""
-    data = Path(__file__).parent / "data"
-    packed = [(data / name).read_bytes() for name in ("a9a.xz", "a9a.t.xz")]
-    lines = b"".join(map(lzma.decompress, packed)).decode().splitlines()
-    text = io.StringIO()
-    for i in np.random.default_rng(0).permutation(len(lines)):
-        label, *columns = lines[i].split()
-        print(label, "|", *(f"f{column.removesuffix(':1')}" for column in columns), file=text)
-    return io.BytesIO(text.getvalue().encode())
+    lines = (f"{1 if label else -1} | {' '.join(names)}\n" for label, names in adult_rows())
+    return io.BytesIO("".join(lines).encode())
 
 
 class Contestant:

@@ -20,7 +20,7 @@ import time
 
 import matplotlib.pyplot as plt
 import numpy as np
-from click_through import adult_rows
+from adult import adult_rows
 from drawing import add_picture, save
 from sklearn.feature_extraction import FeatureHasher
 from sklearn.model_selection import GridSearchCV

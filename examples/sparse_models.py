@@ -32,15 +32,16 @@ from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
-from click_through import Row, adult_rows, criteo_rows
+from adult import Row, adult_rows
 from drawing import add_picture, save
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 from scipy.stats import rankdata
 from sklearn.feature_extraction import FeatureHasher
 
-from sklearn_adagrad import AdagradClassifier
+from sklearn_adagrad import AdagradClassifier, FieldHasher
+from sklearn_adagrad.readers import criteo
 from sklearn_adagrad.rules import FTRL
 
 CHUNK = 1000
@@ -60,7 +61,8 @@ LABELS = {  # which point of its path bears the rule's name, and how
 KEY = """\
 Numbers: alpha of FTRL. Bars: 95 % interval of the difference to AdaGrad without a penalty, on the
 same rows. Grey: AUC of AdaGrad without a penalty, and its own 95 % interval."""
-Stream = list[tuple[csr_array, np.ndarray]]  # chunks: rows, and whether they were clicked
+Rows = tuple[csr_array, np.ndarray]  # and whether they were clicked
+Stream = list[Rows]  # chunks
 
 
 def make(rule: str, rows: int, alpha: float, lr: float, beta: float) -> AdagradClassifier:
@@ -87,15 +89,30 @@ def adult_pairs() -> Iterator[Row]:
         yield label, tokens + ["&".join(pair) for pair in itertools.combinations(tokens, 2)]
 
 
-def chunks(rows: Iterable[Row], bits: int) -> Stream:
-    rows = list(rows)
-    if len(rows) <= CHUNK:
-        raise ValueError(f"{len(rows)} rows are too few: the first {CHUNK} are only learnt")
+def hashed(rows: Iterable[Row], bits: int) -> Rows:
     labels, tokens = zip(*rows, strict=True)
-    if len(set(labels[CHUNK:])) < 2:
-        raise ValueError("both labels, 0 and 1, must occur after the first rows")
     hasher = FeatureHasher(2**bits, input_type="string", dtype=np.float32)
-    X, y = hasher.transform(tokens), np.array(labels)
+    return hasher.transform(tokens), np.array(labels)
+
+
+def criteo_rows(path: str, rows: int | None, bits: int) -> Rows:
+    """The first ``rows`` of a file."""
+    fields = {f"I{i}": "log" for i in range(1, 14)}
+    read, n_rows = [], 0
+    for X, labels, _ in criteo(path, FieldHasher(2**bits, fields=fields, dtype=np.float32)):
+        read.append((X, labels == 1))
+        n_rows += len(labels)
+        if rows is not None and n_rows >= rows:
+            break
+    X, clicked = zip(*read, strict=True)
+    return vstack(X).tocsr()[:rows], np.concatenate(clicked)[:rows]
+
+
+def chunks(X: csr_array, y: np.ndarray) -> Stream:
+    if len(y) <= CHUNK:
+        raise ValueError(f"{len(y)} rows are too few: the first {CHUNK} are only learnt")
+    if len(set(y[CHUNK:].tolist())) < 2:
+        raise ValueError("both labels, 0 and 1, must occur after the first rows")
     # Columns that never occur would change nothing but the time that it takes.
     columns, indices = np.unique(X.indices, return_inverse=True)
     X = csr_array((X.data, indices.astype(np.int32), X.indptr), shape=(len(y), len(columns)))
@@ -212,12 +229,19 @@ def main() -> None:
     parser.add_argument("--rows", type=int, help="stop after so many rows")
     add_picture(parser)
     args = parser.parse_args()
-    sources = {"Generated clicks": generated_rows, "UCI Adult, pairs of fields": adult_pairs}
+    generators = {
+        "Generated clicks": generated_rows,
+        "UCI Adult, pairs of fields": adult_pairs,
+    }
+    sources = {
+        name: lambda rows=rows: hashed(itertools.islice(rows(), args.rows), args.bits)
+        for name, rows in generators.items()
+    }
     if args.path:
-        sources = {args.path: lambda: criteo_rows(args.path)}
+        sources = {args.path: lambda: criteo_rows(args.path, args.rows, args.bits)}
     streams = {}
-    for name, rows in sources.items():
-        stream = chunks(itertools.islice(rows(), args.rows), args.bits)
+    for name, load in sources.items():
+        stream = chunks(*load())
         n_rows, began = sum(len(labels) for _, labels in stream), time.perf_counter()
         paths = {rule: [best(rule, stream, each) for each in ALPHAS] for rule in STYLES}
         streams[f"{name}: {n_rows:,} rows"] = paths

@@ -27,8 +27,9 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 # Splits precomputed, listed and framed ``X`` as GridSearchCV does.
 from sklearn.utils.metaestimators import _safe_split
 
-# Weights and groups are indexed by folds where they have an entry for each row.
-from sklearn.utils.validation import _check_method_params
+# Weights and groups are indexed by folds where they have an entry for each row. Names of features
+# are looked for in anything that may be a frame, which takes a sixth of a call with one row.
+from sklearn.utils.validation import _check_method_params, _check_n_features
 
 __all__ = [
     "BaseSearchCV",
@@ -37,6 +38,7 @@ __all__ = [
     "StrOptions",
     "_align_api_if_sparse",
     "_check_method_params",
+    "_check_n_features",
     "_fit_context",
     "_insert_error_scores",
     "_safe_split",

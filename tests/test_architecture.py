@@ -21,7 +21,7 @@ COMPILED = {"numba", "llvmlite", "numpy"}  # and the standard library
 FLOORS = {
     "arithmetic": set(),
     "formulas": {"arithmetic"},
-    "input": {"arithmetic"},
+    "input": {"_sklearn", "arithmetic"},
     "model": {"arithmetic", "formulas"},
     "engines": {"arithmetic", "formulas", "input", "model"},
     "optim": {"_types", "arithmetic", "engines", "formulas", "model"},

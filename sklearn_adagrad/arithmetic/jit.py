@@ -137,7 +137,12 @@ def _classes(item):
 
 def read_only(array, dtype=None):
     """A contiguous, aligned, read-only view: one kind of array for the compiler to see."""
-    view = np.require(array, dtype, ("C", "A")).view()
+    flags = array.flags if type(array) is np.ndarray and dtype in (None, array.dtype) else None
+    if flags is None or not (flags.c_contiguous and flags.aligned):
+        array = np.require(array, dtype, ("C", "A"))
+    elif not flags.writeable:
+        return array
+    view = array.view()
     view.flags.writeable = False
     return view
 

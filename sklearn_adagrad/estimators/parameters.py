@@ -1,5 +1,6 @@
 """Hyper-parameters become a loss and a rule."""
 
+from functools import lru_cache
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -17,6 +18,9 @@ SEARCHED = ("lr", "eps", "alpha", "l1_ratio", "initial_accumulator_value")
 def loss_options(registry):
     """What ``loss=`` accepts: a name from ``registry``, or an object with a loss's methods."""
     return [StrOptions(set(registry)), HasMethods(["value", "gradient"])]
+
+
+_PLAIN = {int, float, str}  # values that are nobody else's to change
 
 
 class Parameters(BaseEstimator):
@@ -64,4 +68,13 @@ class Parameters(BaseEstimator):
     def _rule(self, dtype, **instead):
         """The rule with ``self``'s hyper-parameters, some of them replaced, for ``dtype``."""
         numbers = {name: instead.get(name, getattr(self, name)) for name in (*SEARCHED, "lr_decay")}
-        return bind(self.rule, np.dtype(dtype), **numbers)
+        plain = isinstance(self.rule, str) and all(
+            type(each) in _PLAIN for each in numbers.values()
+        )
+        return (_bound_before if plain else bind)(self.rule, np.dtype(dtype), **numbers)
+
+
+@lru_cache(maxsize=256)
+def _bound_before(rule, dtype, **numbers):
+    """What ``bind`` returned for the same names and numbers: a stream asks again and again."""
+    return bind(rule, dtype, **numbers)

@@ -11,6 +11,7 @@ from scipy import sparse
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
+from .._sklearn import _check_n_features
 from ..arithmetic.jit import read_only
 from .broken import name_of, refuse_broken, refuse_not_finite
 from .labels import refuse_missing
@@ -40,7 +41,10 @@ def check_rows(estimator, X, *, reset, inspect, dtype=None, name="X"):
             f"Expected a 2D sparse array, got {X.ndim}D. For one row use {name}.reshape(1, -1)."
         )
     if is_sparse and X.format == "csr" and X.data.dtype in dtypes and min(X.shape) > 0:
-        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        if hasattr(estimator, "feature_names_in_"):
+            validate_data(estimator, X, reset=reset, skip_check_array=True)
+        else:
+            _check_n_features(estimator, X, reset=reset)
     else:
         if is_sparse:
             refuse_broken(X, name)

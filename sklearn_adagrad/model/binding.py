@@ -36,8 +36,10 @@ class BoundRule(NamedTuple):
     @property
     def largest_lr(self):
         """The largest rate of any feature in the first row."""
-        multiple = float(np.max(self.start.get("lr_multiplier", 1.0), initial=0.0))
-        return float(np.max(self.settings.lr)) * multiple
+        largest = float(np.max(self.settings.lr))
+        if "lr_multiplier" in self.start:
+            largest *= float(np.max(self.start["lr_multiplier"], initial=0.0))
+        return largest
 
     @property
     def max_norm(self):

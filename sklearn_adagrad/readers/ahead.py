@@ -14,7 +14,10 @@ def run_ahead(chunks, depth):
     try:
         thread.start()
         while True:
-            what, chunk = made.get()
+            try:
+                what, chunk = made.get(timeout=_PATIENCE)  # without one, Windows defers Ctrl-C
+            except queue.Empty:
+                continue
             if what == _ERROR:
                 raise chunk
             if what == _END:

@@ -30,7 +30,7 @@ def _opened(path):
         return None
     try:
         file = ipc.open_file(pa.memory_map(os.fspath(path)))
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OSError, TypeError, ValueError) as error:
         file, reason = None, f": {error}"
     else:
         reason = ""
