@@ -141,7 +141,7 @@ def check_target(estimator, y, n_rows, name="y"):
         raise ValueError(f"{name} has no columns: it needs one for every output.")
     if y.dtype.kind == "f":
         _check_finite(name, y)
-    if is_classifier(estimator):
+    if y.dtype.kind in "OSM" and is_classifier(estimator):
         refuse_missing(y, name)
     return y
 

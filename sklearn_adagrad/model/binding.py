@@ -31,12 +31,14 @@ class BoundRule(NamedTuple):
     @property
     def n_candidates(self):
         """How many models with settings of their own it is for; see ``stacked``."""
-        return np.size(self.settings.lr)
+        lr = self.settings.lr
+        return 1 if isinstance(lr, float) else np.size(lr)
 
     @property
     def largest_lr(self):
         """The largest rate of any feature in the first row."""
-        largest = float(np.max(self.settings.lr))
+        lr = self.settings.lr
+        largest = lr if isinstance(lr, float) else float(np.max(lr))
         if "lr_multiplier" in self.start:
             largest *= float(np.max(self.start["lr_multiplier"], initial=0.0))
         return largest
