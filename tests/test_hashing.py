@@ -458,3 +458,19 @@ def test_ignored_fields_need_not_be_there():
     assert_same(hasher.transform(table), hasher.transform(with_clicks))
     hasher.fit(table)
     assert_same(hasher.transform(table), hasher.transform(with_clicks))
+
+
+@pytest.mark.parametrize("index", [pa.int8(), pa.int32(), pa.uint16(), pa.int64()])
+@pytest.mark.parametrize("first", [0, 1, 7, 8, 13])
+@pytest.mark.parametrize("missing", ["bucket", "ignore"])
+def test_dictionaries_with_missing_values_wherever_they_begin(index, first, missing):
+    rng = np.random.default_rng(0)
+    names = [None if n == 5 else f"v{n}" for n in rng.integers(0, 6, 60)]
+    coded = pa.array(names).dictionary_encode().cast(pa.dictionary(index, pa.string()))
+    hasher = FieldHasher(2**16, missing=missing)
+    expected = hasher.transform({"f": names[first:]})
+    assert_same(hasher.transform({"f": coded.slice(first)}), expected)
+    found = hasher.inverse({"f": coded.slice(first)}, np.unique(expected.indices))
+    assert sorted(name for each in found.values() for name in each) == sorted(
+        {f"f={name or ''}" for name in names[first:] if name or missing == "bucket"}
+    )

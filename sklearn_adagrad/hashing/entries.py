@@ -126,6 +126,29 @@ def hash_integers(integers, present, prefixes, slots, keep_missing, entries, dig
             entries.hashes[k] = hash_of(_prefix(prefixes, n), digits, first, len(digits))
 
 
+class Codes(NamedTuple):
+    """Which value of a dictionary each row has.
+
+    As in Arrow, ``present`` has a bit for each, the first at ``first_bit``, or is empty if all are
+    there. What is missing has the code ``missing``.
+    """
+
+    codes: np.ndarray  # int32
+    present: np.ndarray  # uint8
+    first_bit: int
+    missing: int
+
+
+@inlined
+def code_of(codes, row):
+    """The code of a row."""
+    if len(codes.present) > 0:
+        bit = np.uintp(codes.first_bit + row)
+        if not (codes.present[bit >> np.uintp(3)] >> np.uint8(bit & np.uintp(7))) & np.uint8(1):
+            return np.int64(codes.missing)
+    return np.int64(codes.codes[row])
+
+
 @compiled
 def take_hashes(codes, dictionary, slot, entries):
     """The entry of one of few values, by its code, goes to the entry ``slot``.
@@ -133,8 +156,8 @@ def take_hashes(codes, dictionary, slot, entries):
     Returns whether all codes are in range.
     """
     slot, are_in_range = np.uintp(slot), True
-    for i in range(len(codes)):
-        k, code = np.uintp(entries.starts[i]) + slot, codes[i]
+    for i in range(len(codes.codes)):
+        k, code = np.uintp(entries.starts[i]) + slot, code_of(codes, i)
         is_in_range = 0 <= code < len(dictionary.hashes)
         are_in_range &= is_in_range
         code = np.uintp(code) if is_in_range else np.uintp(0)

@@ -6,6 +6,7 @@ from itertools import product
 
 import numpy as np
 
+from .entries import code_of
 from .kinds import Category, Number, Words
 from .numbers import text_of
 
@@ -51,7 +52,9 @@ def _speller_of_field(field, batch):
         return lambda row: [f"{name}={text_of(ranges, column, row).decode(errors='replace')}"]
     if form == "codes":
         codes, values = batch.codes(position)
-        return lambda row: [f"{name}={text_of(values, 0, codes[row]).decode(errors='replace')}"]
+        return lambda row: [
+            f"{name}={text_of(values, 0, code_of(codes, row)).decode(errors='replace')}"
+        ]
     if form == "integers":
         integers, present = batch.integers(position)
         return lambda row: [f"{name}={integers[row] if present[row] else ''}"]

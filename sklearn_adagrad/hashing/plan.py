@@ -3,12 +3,12 @@
 A batch knows where its raw values are: the rows of an Arrow table, or of a text that was scanned.
 It answers ``form(n)`` for its n-th field, and what belongs to that form:
 
-=============  ================================================================================
+=============  =======================================================================
 ``"texts"``    ``texts(n)``: ``Ranges`` and a column of them
 ``"integers"`` ``integers(n)``: int64 of shape (n_rows,), and which of them are present
-``"codes"``    ``codes(n)``: int32 of shape (n_rows,), and the ``Ranges`` of what they stand for
+``"codes"``    ``codes(n)``: ``Codes``, and the ``Ranges`` of what they stand for
 ``"numbers"``  ``numbers(n)``: float64 of shape (n_rows,), NaN if missing
-=============  ================================================================================
+=============  =======================================================================
 
 What has another form can give ``numbers(n)`` too.
 """
@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arithmetic.jit import read_only
 from ..arithmetic.murmur import Prefix, hash_of, prefix_of
 from .crosses import Crosses, Places, cross
 from .entries import (
@@ -144,7 +143,7 @@ class Plan:
             elif form == "codes":
                 codes, values = batch.codes(field.position)
                 dictionary = self._dictionary_of(values, n)
-                if not take_hashes(read_only(codes), dictionary, self._slots[n], entries):
+                if not take_hashes(codes, dictionary, self._slots[n], entries):
                     raise ValueError(f"The codes of field {field.name!r} are out of range.")
             else:
                 self._fill_numbers(batch, n, entries)

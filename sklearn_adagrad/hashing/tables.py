@@ -8,7 +8,7 @@ from types import NoneType
 
 import numpy as np
 
-from .entries import Ranges
+from .entries import Codes, Ranges
 from .numbers import parse_numbers
 
 ROWS = 8192  # at a time: what is made of them stays in a cache
@@ -175,12 +175,15 @@ class Batch:
                 [_plain(dictionary), pa.nulls(1, _plain(dictionary).type)]
             )
             known = self._values[position] = dictionary, texts_of(with_missing, self._keep_missing)
-        codes = (
-            array.indices if array.indices.type == pa.int32() else array.indices.cast(pa.int32())
-        )
-        if array.null_count:
-            codes = codes.fill_null(len(dictionary))
-        return codes.to_numpy(zero_copy_only=False), known[1]
+        indices = array.indices
+        indices = indices if indices.type == pa.int32() else indices.cast(pa.int32())
+        bits, codes = indices.buffers()
+        first, n_rows = indices.offset, len(indices)
+        codes = np.frombuffer(codes or b"", np.int32)[first : first + n_rows]
+        bits = np.frombuffer(bits if bits and indices.null_count else b"", np.uint8)
+        if len(codes) < n_rows or 0 < 8 * len(bits) < first + n_rows:
+            raise ValueError("A column of a dictionary has buffers that are too short.")
+        return Codes(codes, bits, first, len(dictionary)), known[1]
 
     def numbers(self, position):
         pa, array = arrow(), self._batch.column(position)

@@ -14,7 +14,7 @@ from .ahead import run_ahead
 from .cache import cached
 from .sources import COMPRESSIONS, sources_of
 
-ROWS = 2048  # of a part: what is made of them stays in a cache
+ROWS = 4096  # of a part: few enough to stay in a cache, and many for a call
 _BAD_LINES = ("error", "skip")
 
 
