@@ -200,6 +200,16 @@ def test_what_is_wrong_is_said_with_its_line(content, options, message):
         list(Delimited(io.BytesIO(content), HASHER, **options))
 
 
+@pytest.mark.parametrize("n_bytes", range(1, 9))
+def test_a_line_is_counted_once_wherever_it_is_cut(n_bytes):
+    content = Dripping(b"f,g\r\n1,b\r\n-1,b\r\n", n_bytes)
+    with pytest.raises(ValueError, match="line 3: the weight is"):
+        list(Delimited(content, HASHER, sample_weight="f"))
+    content = Dripping(b"1 1:1\r\n0 1:1\r\n1 1:x\r\n", n_bytes)
+    with pytest.raises(ValueError, match="line 3: the value 'x'"):
+        list(Svmlight(content, 3))
+
+
 @pytest.mark.parametrize("number", ["x", "inf", "1e39"])
 def test_numbers_that_cannot_be(number):
     content = f"y,n\n1,2\n0,{number}\n1,3\n".encode()
@@ -658,10 +668,10 @@ def test_vowpal_wabbit_parameters_of_the_hasher():
 
 
 def test_vowpal_wabbit_scales_that_are_hard_to_read():
-    lines = b"1 |n:0.30000000000000004 a b:0.30000000000000004 |m:1e-30 c\n"
+    lines = b"1 |n:0.30000000000000004 a b:0.30000000000000004 |m:1e-30 c |k d\n"
     X, _, _ = joined(VowpalWabbit(io.BytesIO(lines), HASHER))
     scale = 0.30000000000000004
-    pairs = [("n=a", scale), ("n=b", scale * scale), ("m=c", 1e-30)]
+    pairs = [("n=a", scale), ("n=b", scale * scale), ("m=c", 1e-30), ("k=d", 1.0)]
     assert same(X, sparse.csr_array(FeatureHasher(2**20, input_type="pair").transform([pairs])))
 
 

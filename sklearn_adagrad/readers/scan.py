@@ -125,6 +125,6 @@ def scan(data, first, stop, style, firsts, lasts, lines):
                     inside, closed = False, k
                 elif k == start:
                     inside = quoted = True
-                elif closed == k - 1 and closed >= start:
+                elif closed == k - 1:
                     inside = True
     return Found(row, begin, first_line, n_bad, np.int64(0), inside)
