@@ -309,10 +309,15 @@ def test_packed_files_and_where_they_are(suffix, tmp_path):
 
 
 def test_zstandard(tmp_path):
-    path = tmp_path / "a.csv.zst"
+    path, expected = tmp_path / "a.csv.zst", HASHER.transform({"f": ["a", "b"]})
     with pa.CompressedOutputStream(str(path), "zstd") as stream:
         stream.write(CONTENT)
-    assert same(joined(Delimited(path, HASHER, target="y"))[0], HASHER.transform({"f": ["a", "b"]}))
+    for source in (path, f"file://{path}"):
+        assert same(joined(Delimited(source, HASHER, target="y"))[0], expected)
+    with path.open("rb") as file:
+        reader = Delimited(file, HASHER, target="y", compression="zstd")
+        assert same(joined(reader)[0], expected)
+        assert not file.closed
 
 
 def test_standard_input(monkeypatch):
@@ -361,6 +366,18 @@ class Endless(io.RawIOBase):
         memoryview(room)[:n] = line * (n // len(line))
         self.n_read += n
         return n
+
+
+@pytest.mark.parametrize("read_ahead", [0, 1])
+def test_a_thread_of_its_own_reads(read_ahead):
+    class Watched(io.BytesIO):
+        def readinto(self, room):
+            self.thread = threading.current_thread()
+            return super().readinto(room)
+
+    stream = Watched(CONTENT)
+    list(Delimited(stream, HASHER, target="y", read_ahead=read_ahead))
+    assert (stream.thread is threading.current_thread()) == (read_ahead == 0)
 
 
 def test_reading_ahead_stops_with_the_loop():

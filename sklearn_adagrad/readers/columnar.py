@@ -157,8 +157,8 @@ class Parquet(_Columnar):
     sample_weight : str, default=None
         The column with the weights of rows, if there is one.
     on_bad_lines : {"error", "skip"}, default="error"
-        What to do with a row without a target, or with a bad weight. ``n_bad_lines`` tells how many
-        were skipped.
+        What to do with a row without a target, with a bad weight or with a number that is infinite
+        or too large for the hasher's dtype. ``n_bad_lines`` tells how many were skipped.
     chunk_rows : int, default=16384
         Rows in a chunk. A model does not depend on it.
     read_ahead : int, default=2

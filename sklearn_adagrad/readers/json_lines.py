@@ -32,11 +32,12 @@ class JsonLines(Reader):
     sample_weight : str, default=None
         The key of the weights of rows, if there is one.
     names : list of str, default=None
-        The keys to read; others are passed over, and one that no line has is missing everywhere.
-        None: those of the first megabyte, and another one later on is an error.
+        The keys to read; others are passed over, but have to be of one type all the same. One that
+        no line has is missing everywhere. None: those of the first megabyte, and another one later
+        on is an error.
     on_bad_lines : {"error", "skip"}, default="error"
-        What to do with a line that is no JSON object, has no target, or a bad weight.
-        ``n_bad_lines`` tells how many were skipped.
+        What to do with a line that is no JSON object, has no target, a bad weight or a number that
+        is too large for the hasher's dtype. ``n_bad_lines`` tells how many were skipped.
     compression, chunk_rows, read_ahead, cache
         As in :class:`Delimited`.
 

@@ -67,9 +67,19 @@ def opened(source, compression):
         yield stream
 
 
+class _Borrowed:
+    """A stream that pyarrow, which closes whatever it unpacks, leaves open."""
+
+    def __init__(self, stream):
+        self.read, self.closed = stream.read, False
+
+    def close(self):
+        self.closed = True
+
+
 def _unpacked(stream, compression):
     if compression == "zstd":
-        return arrow().CompressedInputStream(stream, "zstd")
+        return arrow().CompressedInputStream(arrow().PythonFile(_Borrowed(stream), "r"), "zstd")
     return {"gzip": gzip.open, "xz": lzma.open, "bz2": bz2.open}[compression](stream)
 
 
