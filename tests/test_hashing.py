@@ -474,3 +474,12 @@ def test_dictionaries_with_missing_values_wherever_they_begin(index, first, miss
     assert sorted(name for each in found.values() for name in each) == sorted(
         {f"f={name or ''}" for name in names[first:] if name or missing == "bucket"}
     )
+
+
+@pytest.mark.parametrize(("kind", "names"), [("words", ["a b", "c"]), ("number", ["1", "2.5"])])
+def test_dictionaries_of_views(kind, names):
+    hasher = FieldHasher(2**16, fields={"f": kind})
+    codes = pa.array([0, 1, None, 0], pa.int32())
+    coded = pa.DictionaryArray.from_arrays(codes, pa.array(names, pa.string_view()))
+    plain = [names[0], names[1], None, names[0]]
+    assert_same(hasher.transform({"f": coded}), hasher.transform({"f": plain}))

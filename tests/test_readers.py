@@ -891,14 +891,21 @@ def test_json_blocks_of_bad_lines_only():
 
 
 def test_json_keys_that_change():
-    first = b'{"f": "a"}\n' * 10
+    first = b'{"f": "a"}\n' * 60_000
     with pytest.raises(ValueError, match="there is a new key 'g': say with names"):
         list(JsonLines(Dripping(first + b'{"f": "a", "g": 1}\n', len(first)), HASHER))
     for n_bytes in (len(first), 10 * len(first)):
         with pytest.raises(
             ValueError, match=r"changed from string to number|numbers here and others"
         ):
-            list(JsonLines(Dripping(first + b'{"f": 1}\n' * 10, n_bytes), HASHER))
+            list(JsonLines(Dripping(first + b'{"f": 1}\n' * 60_000, n_bytes), HASHER))
+
+
+@pytest.mark.parametrize("n_bytes", [1, 15, 100])
+def test_json_keys_do_not_depend_on_how_a_pipe_is_filled(n_bytes):
+    content = b'{"y": 1, "a": 1}\n{"y": 0, "a": 1, "b": "x"}\n'
+    X, _, _ = joined(JsonLines(Dripping(content, n_bytes), HASHER, target="y"))
+    assert X.nnz == 4  # b is missing in the first line
 
 
 # --- the cache ----------------------------------------------------------------------------------
@@ -1041,6 +1048,19 @@ def test_a_damaged_cache_reaches_no_model(tmp_path):
         except (ValueError, OSError):
             continue
         assert n_rows == model.t_ == 300
+
+
+@pytest.mark.parametrize("column", [-(10**9), 12, 2**31 - 1])
+def test_columns_of_a_damaged_cache_are_in_range(column, tmp_path):
+    log, cache = tmp_path / "log", tmp_path / "rows.arrow"
+    log.write_bytes(b"1 5:7.25 9:3.5\n")
+    list(Svmlight(log, 12, cache=cache))
+    before, after = (np.array(each, np.int32).tobytes() for each in ([4, 8], [column, 8]))
+    content = cache.read_bytes()
+    assert content.count(before) == 1
+    cache.write_bytes(content.replace(before, after))
+    with pytest.raises(ValueError, match="is damaged: a column is out of range"):
+        list(Svmlight(log, 12, cache=cache))
 
 
 def test_targets_and_weights_of_all_kinds_in_a_cache(tmp_path):

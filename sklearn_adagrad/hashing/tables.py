@@ -151,14 +151,14 @@ class Batch:
         if position not in self._known:
             pa, array = arrow(), self._batch.column(position)
             if pa.types.is_dictionary(array.type):
-                array = array.dictionary_decode()
+                array = decoded(array)
             self._known[position] = texts_of(array, self._keep_missing)
         return self._known[position], 0
 
     def integers(self, position):
         pa, array = arrow(), self._batch.column(position)
         if pa.types.is_dictionary(array.type):
-            array = array.dictionary_decode()
+            array = decoded(array)
         array = array.cast(pa.int64())
         present = np.ones(len(array), bool)
         if array.null_count:
@@ -188,13 +188,19 @@ class Batch:
     def numbers(self, position):
         pa, array = arrow(), self._batch.column(position)
         if pa.types.is_dictionary(array.type):
-            array = array.dictionary_decode()
+            array = decoded(array)
         if form_of(array.type) == "texts":
             name = self._batch.schema.names[position]
             return parse_numbers(*self.texts(position), f"field {name!r}")
         if pa.types.is_boolean(array.type):
             array = array.cast(pa.uint8())
         return array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+
+
+def decoded(array):
+    """The values of a dictionary where their codes are."""
+    codes, values = array.indices, _plain(array.dictionary)
+    return arrow().DictionaryArray.from_arrays(codes, values).dictionary_decode()
 
 
 def _is_same(a, b):

@@ -52,6 +52,8 @@ def _read(file, reader):
             entries = rows.values
             arrays = (entries.field("value"), entries.field("column"), rows.offsets)
             arrays = tuple(array.to_numpy() for array in arrays)
+            if len(arrays[1]) and not 0 <= arrays[1].min() <= arrays[1].max() < n_features:
+                raise ValueError("a column is out of range")
             X = sparse.csr_array(arrays, shape=(len(batch), n_features))
             targets, weights = _numpy(batch, "target"), _numpy(batch, "weight")
             reader.n_bad_lines = int(more[_N_BAD])

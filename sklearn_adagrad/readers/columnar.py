@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from ..hashing.refused import RowsRefused
-from ..hashing.tables import Batch, arrow, form_of, forms_of
+from ..hashing.tables import Batch, arrow, decoded, form_of, forms_of
 from .base import Part, Reader, check_columns, check_targets, check_weights
 from .sources import filesystem_of
 
@@ -115,7 +115,7 @@ class Columns:
             return None
         pa, column = arrow(), batch.column(name)
         if pa.types.is_dictionary(column.type):
-            column = column.dictionary_decode()
+            column = decoded(column)
         form = "numbers" if pa.types.is_null(column.type) else form_of(column.type)
         if form == "texts" and role == "target":
             return np.array(column.to_pylist(), dtype=object)

@@ -12,6 +12,7 @@ from .sources import opened
 from .window import Window
 
 _FEED = 10
+_FIRST = 2**19  # bytes in which keys are looked for
 _NOTHING = Entries(np.zeros(1, np.int64), np.empty(0, np.uint32), np.empty(0))
 
 
@@ -33,8 +34,8 @@ class JsonLines(Reader):
         The key of the weights of rows, if there is one.
     names : list of str, default=None
         The keys to read; others are passed over, but have to be of one type all the same. One that
-        no line has is missing everywhere. None: those of the first megabyte, and another one later
-        on is an error.
+        no line has is missing everywhere. None: those of the first half megabyte, or more if more
+        comes at once, and another one later on is an error.
     on_bad_lines : {"error", "skip"}, default="error"
         What to do with a line that is no JSON object, has no target, a bad weight or a number that
         is too large for the hasher's dtype. ``n_bad_lines`` tells how many were skipped.
@@ -83,6 +84,9 @@ class JsonLines(Reader):
             with opened(source, self.compression) as stream:
                 window, n_lines = Window(stream, source.name), 0
                 while window.advance():
+                    is_short = window.stop - window.first < _FIRST and not window.at_end
+                    if known.is_new and is_short:  # or keys would depend on how a pipe is filled
+                        continue
                     text = window.data[window.first : window.stop]
                     ends = np.flatnonzero(text == _FEED)
                     if len(ends):
@@ -98,6 +102,11 @@ class _Known:
     def __init__(self, reader):
         self._reader, self._names, self._columns = reader, reader.names, None
         self._strings = {}
+
+    @property
+    def is_new(self):
+        """Whether the keys are still to be found."""
+        return self._names is None
 
     def parts(self, block, name, n_lines):
         """The parts of a block of whole lines, before which there were ``n_lines``."""
