@@ -46,7 +46,7 @@ def scores(rows, bits, n_features, bound, state):
 
 def learn(
     rows, order, targets, weights, loss, bound, state, *, fit_intercept, limit, max_abs,
-    drops=False, refuses=False,
+    drops=False, refuses=False, scores=None,
 ):  # fmt: skip
     for i in order:
         if weights[i] == 0:
@@ -57,6 +57,8 @@ def learn(
         largest = max([1.0, *(abs(value) for _, value in entries(rows, i))])
         if not (abs(gradient) * largest <= limit and np.isfinite(found) and np.isfinite(row.lr)):
             return i
+        if scores is not None:
+            scores[i, 0] = found
         state.losses[:] += weights[i] * loss.value(y, found)
         state.totals["weight"] += weights[i]
         state.totals["epoch_weight"] += weights[i]

@@ -4,7 +4,8 @@ An engine is a module with five functions, each given arrays and the ``BoundRule
 
 * ``inspect(rows, bits, n_features)``: the ``Verdict`` on the rows;
 * ``learn(rows, order, targets, weights, loss, bound, state, *, fit_intercept, limit, max_abs,
-  drops)``: learn the rows in that order; None, or the first row that was not learnt;
+  drops, refuses, scores)``: learn the rows in that order; None, or the first row that was not
+  learnt. ``scores``, if given, receives what the model says of each row before it learns it;
 * ``scores(rows, bits, n_features, bound, state)``: of shape (n_rows, n_heads), and the
   ``Verdict``;
 * ``mean_loss(scores, targets, weights, loss)``: the weighted mean over the rows;

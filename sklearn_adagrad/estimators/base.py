@@ -10,13 +10,14 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
+from .._sklearn import _fit_context
 from ..formulas.rules import factor
 from ..input.checks import check_rows, check_target, check_weights, take_rows
 from ..input.rows import bits_of
 from ..input.sealed import trusting
 from ..model.limits import largest_gradient
 from ..model.state import adapted_state, copy_state, new_state, own_state, settle
-from .calls import ACCOUNT, ALL, NOTHING, Pending, turn_of
+from .calls import ACCOUNT, ALL, NOTHING, Pending, accounted, turn_of
 from .divergence import divergence
 from .fitted import INPUT, Fitted
 from .monitor import Monitor
@@ -211,10 +212,24 @@ class BaseAdagrad(CallbackSupportMixin, Fitted, ABC):
             random_state=check_random_state(self.random_state) if self.shuffle else None,
         )  # fmt: skip
 
-    def _partial_fit(self, X, y, sample_weight, *, bind=None, begin_state=None, **begin):
+    @accounted
+    @_fit_context(prefer_skip_nested_validation=True)
+    def _progressive_partial_fit(self, X, y, sample_weight=None, **begin):
+        """``partial_fit`` that returns what the model said of each row before it learnt it.
+
+        Scores of shape (n_rows, n_heads); NaN for rows of weight zero.
+        """
+        scores = []
+        self._partial_fit(X, y, sample_weight, scores=scores, **begin)
+        return scores[0]
+
+    def _partial_fit(
+        self, X, y, sample_weight, *, bind=None, begin_state=None, scores=None, **begin
+    ):
         """Learn the rows once, in order.
 
         ``bind`` and ``begin_state`` are given by a search, whose candidates share this estimator.
+        The list ``scores`` receives those of the rows, each just before it is learnt.
         """
         with turn_of(self):
             self._settle()
@@ -235,13 +250,16 @@ class BaseAdagrad(CallbackSupportMixin, Fitted, ABC):
                 model._check_width(n_features)
                 model._check_outputs(problem.targets)
                 state = own_state(adapted_state(model._state, model._bound, bound))
+            seen = None if scores is None else np.full((n_rows, state.n_heads), np.nan)
             pending = Pending(state.t, y, weights, learnt_weights, counts)
             ACCOUNT.tell = lambda: pending.account(state.t)
             self._commit(
                 fitted | model._about_input(), _state=state, _bound=bound, _pending=pending
             )
             try:
-                row = self._learn(problem, np.arange(n_rows), loss, bound, state, refuses=True)
+                row = self._learn(
+                    problem, np.arange(n_rows), loss, bound, state, refuses=True, scores=seen
+                )
             except BaseException:
                 if state.t == pending.t:  # nothing was learnt: as before
                     self.__dict__ = before
@@ -249,9 +267,11 @@ class BaseAdagrad(CallbackSupportMixin, Fitted, ABC):
             self._settle()
         if row is not None:
             raise self._divergence(problem, row, loss, bound, state)
+        if scores is not None:
+            scores.append(seen)
         return self
 
-    def _learn(self, problem, order, loss, bound, state, *, refuses=False):
+    def _learn(self, problem, order, loss, bound, state, *, refuses=False, scores=None):
         """One pass. Returns None, or the row where numbers gave out.
 
         In parts of a few milliseconds, between which readers and interrupts have their turn.
@@ -271,6 +291,7 @@ class BaseAdagrad(CallbackSupportMixin, Fitted, ABC):
             max_abs=max(problem.max_abs, 1.0),
             drops=bound.n_candidates > 1,
             refuses=refuses,
+            scores=scores,
         )
         work = len(problem.rows.indices) * state.n_heads / max(1, len(problem.weights))
         size = 1 + int(_PART / (1 + work))

@@ -543,18 +543,21 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         scores into accurate multiclass probability estimates. KDD; as in scikit-learn.
         """
         model = self._at_once()
-        scores = model._scores(X)
-        loss = model._loss_for(vars(model))
+        return model._probabilities(model._scores(X))
+
+    def _probabilities(self, scores):
+        """The same for rows that have these scores."""
+        loss = self._loss_for(vars(self))
         with np.errstate(under="ignore"):
             chances = loss.probability(scores)
         possible = (chances >= 0.0) & (chances <= 1.0)
         if not possible.all():
             place = tuple(np.argwhere(~possible)[0])
             raise ValueError(
-                f"loss={model.loss!r} gives row {place[0]} the probability {chances[place]:g}: its "
+                f"loss={self.loss!r} gives row {place[0]} the probability {chances[place]:g}: its "
                 "method probability(score) must return numbers from 0 to 1."
             )
-        if model._is_multilabel:
+        if self._is_multilabel:
             return chances
         if chances.shape[1] == 1:
             return np.hstack([1.0 - chances, chances])

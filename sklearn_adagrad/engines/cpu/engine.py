@@ -19,6 +19,7 @@ from .one_head import Ahead, Batch, Learner, Limits
 # need not be asked for.
 _ENTRIES_AHEAD, _RECORDS_AHEAD = 480, 160
 _CACHE = 2**20
+_NO_SCORES = np.empty((0, 1))
 
 
 def inspect(rows, bits, n_features):
@@ -28,25 +29,28 @@ def inspect(rows, bits, n_features):
 
 def learn(
     rows, order, targets, weights, loss, bound, state, *, fit_intercept, limit, max_abs,
-    drops=False, refuses=False,
+    drops=False, refuses=False, scores=None,
 ):  # fmt: skip
     """Learn ``rows`` in ``order``.
 
     Returns None, or the first row whose score or gradient left the range of numbers for some
     head. All heads have learnt the rows before it. With ``drops``, such heads are left out instead;
     with ``refuses`` too, only if it is not the row that is out of range for a model of zeros.
+    ``scores``, of shape (n_rows, n_heads), receives those of each row just before it is learnt.
     """
     arrays, ahead = _arrays(state), _ahead(rows, state)
     learner = _learner(bound, state, fit_intercept)
     weights, limits = read_only(weights), Limits(limit, max_abs, bound.max_norm, drops, refuses)
     if state.n_heads == 1:
         kernel = variant(single.learn, bound.rule)
-        batch = Batch(rows, order, read_only(targets.values[:, 0]), weights)
+        seen = _NO_SCORES[:, 0] if scores is None else scores[:, 0]
+        batch = Batch(rows, order, read_only(targets.values[:, 0]), weights, seen)
         settled_records = _room_for_settled(rows, bound)
         done = kernel(batch, judge_of(loss, True), learner, arrays, limits, ahead, settled_records)
     else:
         kernel = variant(several.learn_heads, bound.rule)
-        batch = Batch(rows, order, _read_only(targets), weights)
+        seen = _NO_SCORES if scores is None else scores
+        batch = Batch(rows, order, _read_only(targets), weights, seen)
         judge, buffers = judge_of(loss, False), _buffers(state)
         done = kernel(batch, judge, learner, arrays, limits, ahead.rows, buffers)
     return order[done] if done < len(order) else None

@@ -259,7 +259,7 @@ def judge_row(batch, i, loss, losses, limits, fit_intercept, buffers, dropped):
     gradients into ``buffers.steps``; unless the row can't be learnt. Returns whether it can, and
     whether any head is ``dropped`` by now.
     """
-    rows, _, targets, weights = batch
+    rows, _, targets, weights, _ = batch
     n_outputs, n_heads = targets.n_outputs, losses.shape[1]
     show(targets, i, buffers.targets)
     _judge(loss, buffers, buffers.sums, n_outputs, n_heads, weights[i])
@@ -295,7 +295,7 @@ def learn_heads(batch, loss, learner, heads, limits, rows_ahead, buffers):
     With ``limits.drops``, a head whose numbers leave their range learns nothing more, and its
     losses become infinite; without, the row is learnt by no head.
     """
-    rows, order, _, weights = batch
+    rows, order, _, weights, scores = batch
     rule, totals, before = learner.rule, heads.totals[0], flush()
     t, weight_sum, epoch_weight = totals["t"], totals["weight"], totals["epoch_weight"]
     done, end = len(order), len(order) - 1
@@ -317,6 +317,9 @@ def learn_heads(batch, loss, learner, heads, limits, rows_ahead, buffers):
             break
         weight_sum, epoch_weight = weight_sum + weights[i], epoch_weight + weights[i]
         t += 1
+        if len(scores) > 0:
+            for h in range(scores.shape[1]):
+                scores[i, h] = buffers.sums[h]
         _update(rows, learner, heads, t, i, buffers.steps)
     totals["t"], totals["weight"], totals["epoch_weight"] = t, weight_sum, epoch_weight
     restore(before)

@@ -64,12 +64,13 @@ class Limits(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Rows to be learnt in ``order``."""
+    """Rows to be learnt in ``order``; ``scores`` has room for what each had before, or for none."""
 
     rows: tuple
     order: np.ndarray
     targets: np.ndarray
     weights: np.ndarray
+    scores: np.ndarray
 
 
 class Ahead(NamedTuple):
@@ -162,7 +163,7 @@ def learn(batch, loss, learner, state, limits, ahead, settled_records):
     Returns how many positions of ``order`` were done: fewer than all if a row's score or rate is
     not finite or one of its gradients is beyond the limit, in which case that row was not learnt.
     """
-    rows, order, y, weights = batch
+    rows, order, y, weights, scores = batch
     rule, totals, before = learner.rule, state.totals[0], flush()
     t, weight_sum, epoch_weight = totals["t"], totals["weight"], totals["epoch_weight"]
     losses, epoch_losses = state.losses[0, 0], state.losses[1, 0]
@@ -190,6 +191,8 @@ def learn(batch, loss, learner, state, limits, ahead, settled_records):
         losses, epoch_losses = losses + lost, epoch_losses + lost
         weight_sum, epoch_weight = weight_sum + weights[i], epoch_weight + weights[i]
         t += 1
+        if len(scores) > 0:
+            scores[i] = score
         if gradient == 0 and skips_zero_gradient(rule):
             continue
         if limits.max_norm < np.inf:
