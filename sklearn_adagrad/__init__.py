@@ -6,6 +6,7 @@ from . import fields, losses, rules
 from .estimators.classifier import AdagradClassifier
 from .estimators.regressor import AdagradRegressor
 from .hashing.hasher import FieldHasher
+from .saving import load, save
 from .search.classifier import AdagradClassifierCV
 from .search.regressor import AdagradRegressorCV
 
@@ -17,6 +18,8 @@ __all__ = [
     "AdagradRegressorCV",
     "FieldHasher",
     "fields",
+    "load",
     "losses",
     "rules",
+    "save",
 ]

@@ -3,6 +3,7 @@
 import copy
 import io
 import pickle
+import tempfile
 
 import joblib
 import numpy as np
@@ -25,7 +26,7 @@ from problems import fit, learn, problems
 from scipy import sparse
 from sklearn.base import clone
 
-from sklearn_adagrad import AdagradClassifier
+from sklearn_adagrad import AdagradClassifier, load
 
 EPOCH = {"max_iter": 1, "shuffle": False, "tol": None}
 some = settings(max_examples=12, deadline=None)
@@ -184,12 +185,19 @@ def through_a_dict(model):
     return other
 
 
+def through_a_file(model):
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(f"{folder}/model")
+        return load(f"{folder}/model")
+
+
 INTERRUPTIONS = {
     "pickle": lambda model: pickle.loads(pickle.dumps(model)),
     "pickle protocol 2": lambda model: pickle.loads(pickle.dumps(model, protocol=2)),
     "deepcopy": copy.deepcopy,
     "joblib": through_joblib,
     "dict": through_a_dict,
+    "file": through_a_file,
 }
 
 

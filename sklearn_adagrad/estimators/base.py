@@ -10,7 +10,6 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from .._sklearn import _fit_context
 from ..formulas.rules import factor
 from ..input.checks import check_rows, check_target, check_weights, take_rows
 from ..input.rows import bits_of
@@ -213,12 +212,13 @@ class BaseAdagrad(CallbackSupportMixin, Fitted, ABC):
         )  # fmt: skip
 
     @accounted
-    @_fit_context(prefer_skip_nested_validation=True)
     def _progressive_partial_fit(self, X, y, sample_weight=None, **begin):
         """``partial_fit`` that returns what the model said of each row before it learnt it.
 
         Scores of shape (n_rows, n_heads); NaN for rows of weight zero.
         """
+        if not self.__sklearn_is_fitted__():
+            self._validate_params()
         scores = []
         self._partial_fit(X, y, sample_weight, scores=scores, **begin)
         return scores[0]

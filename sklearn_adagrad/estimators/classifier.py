@@ -218,6 +218,9 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         "class_weight": [StrOptions({"balanced"}), dict, None],
     }
     _losses: ClassVar[dict] = CLASSIFICATION
+    _fitted_names: ClassVar[tuple] = (
+        *BaseAdagrad._fitted_names, "classes_", "_is_multilabel", "_class_counts", "_all_counts",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -381,7 +384,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
             "_all_counts": counts.sum(),
         }
 
-    def _begin_partial_fit(self, y, classes):
+    def _begin_partial_fit(self, y, classes=None):
         if y.ndim == 2:
             return self._begin_labels(y.shape[1], self.__sklearn_is_fitted__(), classes)
         if self.__sklearn_is_fitted__():
@@ -473,6 +476,15 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
     def _splitter(self, fitted):
         kind = ShuffleSplit if fitted["_is_multilabel"] else StratifiedShuffleSplit
         return kind(n_splits=1, test_size=self.validation_fraction, random_state=self.random_state)
+
+    def _n_outputs(self):
+        size, counts = len(self.classes_), self._class_counts
+        classes = self.classes_
+        if self._is_multilabel:
+            return size
+        if not np.array_equal(classes, np.unique(classes)) or counts.shape != (size,):
+            raise ValueError("its classes are not sorted, or do not have a count each")
+        return 1 if size == 2 else size
 
     # --- prediction -----------------------------------------------------------------------
 

@@ -1,6 +1,8 @@
 """What is known of a model that has learnt: its attributes, its predictions and its pickles."""
 
-from typing import Self
+from abc import abstractmethod
+from os import PathLike
+from typing import ClassVar, Self
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -8,13 +10,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn import _align_api_if_sparse
 from ..engines import ENGINES
+from ..files import models
 from ..input.checks import check_rows, check_target, check_weights, take_rows
 from ..model.state import copy_state, field
 from ..model.untouched import forget_zeros
 from .calls import turn_of
 from .divergence import check_finite_scores, scores_by_parts
 from .parameters import Parameters
-from .saving import packed, unpacked
+from .saving import described, packed, restored, unpacked
 
 INPUT = ("n_features_in_", "feature_names_in_")
 TRIES = 3  # before a reader that needs all of one moment waits for its turn
@@ -22,6 +25,10 @@ TRIES = 3  # before a reader that needs all of one moment waits for its turn
 
 class Fitted(Parameters):
     """A model and what can be asked of it; ``base`` has what trains it."""
+
+    _fitted_names: ClassVar[tuple] = (  # what files hold besides parameters and the state
+        *INPUT, "n_iter_", "loss_curve_", "validation_loss_curve_", "best_n_iter_", "_is_sparse",
+    )  # fmt: skip
 
     @property
     def _engine(self):
@@ -211,6 +218,92 @@ class Fitted(Parameters):
                 return model
         with turn_of(self):
             return taken()
+
+    def save(self, path: str | PathLike, *, serving: bool = False) -> None:
+        """Save the model to a file that holds arrays and a description, and runs no code.
+
+        :func:`sklearn_adagrad.load` reads it. The file has its name only when it is complete and on
+        disk: whatever interrupts, what was there before is there still. Features that no row has
+        had are left out if they are at least half. Callbacks, metadata requests and attributes of
+        your own are not saved. Needs safetensors.
+
+        Parameters
+        ----------
+        path : str or path
+            The file. A file that exists is replaced.
+        serving : bool, default=False
+            Whether to save what predicts, and leave out what only learning needs, such as
+            accumulators. The file is then half as large or smaller, features of weight zero are
+            left out if they are at least half, and ``partial_fit`` of the loaded model raises
+            ValueError.
+
+        Raises
+        ------
+        TypeError
+            If a parameter cannot be saved: a RandomState, or an object that is no named tuple.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import sklearn_adagrad
+        >>> model = sklearn_adagrad.AdagradRegressor().partial_fit([[1.0], [2.0]], [1.0, 2.0])
+        >>> path = os.path.join(tempfile.mkdtemp(), "model.safetensors")
+        >>> model.save(path)
+        >>> bool(sklearn_adagrad.load(path).coef_ == model.coef_)
+        True
+        """
+        models.write(path, self, serving=serving)
+
+    def _described(self, encoder, name):
+        model = self
+        if self.__sklearn_is_fitted__():
+            model = self._in_one_moment(lambda model: copy_state(model._state))
+        known = vars(model)
+        parts = {
+            "params": {
+                each: encoder.encode(value, f"{name}.{each}")
+                for each, value in model.get_params(deep=False).items()
+            },
+            "fitted": {
+                each: encoder.encode(known[each], f"{name}.{each}")
+                for each in self._fitted_names
+                if each in known
+            },
+            "state": None,
+        }
+        if "_state" in known:
+            parts["state"] = described(known["_bound"], known["_state"], encoder, name)
+        return parts
+
+    @classmethod
+    def _restored(cls, item, decoder):
+        params = {name: decoder.decode(value) for name, value in item["params"].items()}
+        model = cls(**params)
+        model._validate_params()
+        if item["state"] is not None:
+            fitted = {name: decoder.decode(item["fitted"][name]) for name in item["fitted"]}
+            if not set(fitted) <= set(cls._fitted_names):
+                raise ValueError(f"its attributes are {sorted(fitted)}")
+            bound, state = restored(item["state"], decoder)
+            model._commit(fitted, _bound=bound, _state=state)
+            if model._n_outputs() != state.n_heads or fitted["n_features_in_"] != state.n_features:
+                raise ValueError("its attributes and its weights are of different models")
+        return model
+
+    @abstractmethod
+    def _n_outputs(self):
+        """How many outputs the attributes speak of."""
+
+    def _become(self, model):
+        """Let this be known of this estimator what is known of ``model``, one of the same class."""
+        with turn_of(self):
+            self._settle()
+            names = ("_state", "_bound", *self._fitted_names)
+            self._commit(
+                {name: vars(model)[name] for name in names if name in vars(model)}, gone=()
+            )
 
     def __getstate__(self):
         if not self.__sklearn_is_fitted__():

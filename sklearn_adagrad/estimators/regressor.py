@@ -175,6 +175,7 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         **BaseAdagrad._parameter_constraints,
     }
     _losses: ClassVar[dict] = REGRESSION
+    _fitted_names: ClassVar[tuple] = (*BaseAdagrad._fitted_names, "_n_targets")
 
     def __init__(
         self,
@@ -324,6 +325,9 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
                 except ValueError as error:
                     raise ValueError(f"{name} is not for this loss: {error}") from error
         return of_columns(y)
+
+    def _n_outputs(self):
+        return 1 if self._n_targets is None else self._n_targets
 
     def _splitter(self, fitted):
         return ShuffleSplit(

@@ -1,19 +1,23 @@
-"""What a pickled estimator holds: arrays, numbers, and objects that have a public name.
+"""What a saved estimator holds: arrays, numbers, and objects that have a public name.
 
 Not one class of the package's own besides its estimators, rules and losses, so that the rest may
-change its names; and a number for the format.
+change its names; and a number for the format. ``packed`` is for pickles, ``described`` for files.
 """
 
-from ..model.binding import rebound
+import numpy as np
+
+from ..formulas.rules import Frozen
+from ..model.binding import bind, rebound
 from ..model.guard import Guard
-from ..model.state import State
-from ..model.untouched import compact, expanded
+from ..model.state import State, field, new_state
+from ..model.untouched import compact, expanded, is_zero_at_first
 
 FORMAT = 1
+_LARGEST = 2**48  # features: none of their positions would be lost in a float
 
 
 def packed(attributes):
-    """The attributes of an estimator as they are saved."""
+    """The attributes of an estimator as pickles have them."""
     saved = {name: value for name, value in attributes.items() if name != "_turn"}
     saved["_format"] = FORMAT
     if "_state" in saved:
@@ -45,3 +49,98 @@ def unpacked(saved, name):
         tables = expanded(bound, tables, dtype, losses.shape[1])
         known |= {"_state": State(tables, learnt["totals"], losses, Guard()), "_bound": bound}
     return known
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def described(bound, state, encoder, name):
+    """A state for an ``Encoder``: its arrays are called ``name``, then what they are."""
+    if encoder.serving:
+        bound, state = _frozen(bound, state)
+    tables = dict(state.tables)
+    if is_zero_at_first(bound):
+        tables = compact(bound, state)
+    places, weights = None, tables["weights"]
+    if isinstance(weights, dict):
+        places, weights = encoder.add(f"{name}.places", weights["places"]), weights["records"]
+    for table, records in (("weights", weights), ("intercept", tables["intercept"])):
+        for each in records.dtype.names:
+            values = _heads_of(records[each], state.n_heads)
+            encoder.add(f"{name}.{table}.{each}", values)
+    for total in state.totals.dtype.names:
+        encoder.add(f"{name}.totals.{total}", state.totals[total])
+    encoder.add(f"{name}.losses", state.losses)
+    return {
+        "name": name,
+        "n_features": state.n_features,
+        "n_heads": state.n_heads,
+        "dtype": state.dtype.name,
+        "rule": encoder.encode(bound.arguments, f"{name}.rule"),
+        "fields": list(bound.start),
+        "places": places,
+    }
+
+
+def restored(item, decoder):
+    """The rule and the state that ``described`` was given, or ValueError."""
+    name, dtype = item["name"], np.dtype({"float32": "f4", "float64": "f8"}[item["dtype"]])
+    n_features, n_heads = (_count(item, each) for each in ("n_features", "n_heads"))
+    bound = rebound(decoder.decode(item["rule"]), dtype)
+    if bound.n_candidates != 1 or list(bound.start) != item["fields"]:
+        raise ValueError(f"its rule has the fields {list(bound.start)}, not {item['fields']}")
+    kinds = dict.fromkeys(bound.start, dtype)
+    kinds |= dict.fromkeys(bound.times, np.dtype(np.uint32 if dtype == np.float32 else np.uint64))
+    places = _places(item, decoder, bound, n_features)
+    sizes = {"weights": n_features if places is None else len(places), "intercept": 1}
+    arrays = {
+        (table, each): decoder.array(f"{name}.{table}.{each}", kinds[each], (size, n_heads))
+        for table, size in sizes.items()
+        for each in bound.start
+    }
+    losses = decoder.array(f"{name}.losses", np.float64, (2, n_heads))
+    # Only now memory is taken: for what the file holds, and zeros that are not touched.
+    state = new_state(bound, n_features, dtype, n_heads)
+    for (table, each), values in arrays.items():
+        at = slice(None) if places is None or table == "intercept" else places
+        _heads_of(state.tables[table][each], n_heads)[at] = values
+    for total in state.totals.dtype.names:
+        state.totals[total] = decoder.array(f"{name}.totals.{total}", shape=(1,))
+    state.losses[:] = losses
+    return bound, state
+
+
+def _places(item, decoder, bound, n_features):
+    """The features that are in the file, or None if all are."""
+    if item["places"] is None:
+        return None
+    if not is_zero_at_first(bound):
+        raise ValueError("features are left out, though they are not zero at first")
+    places = decoder.array(item["places"], np.int64)
+    if places.ndim != 1 or (np.diff(places, prepend=-1, append=n_features) <= 0).any():
+        raise ValueError("the places of its features are out of range, or not in order")
+    return places
+
+
+def _heads_of(values, n_heads):
+    """``values`` of a field as an array with a column for each head."""
+    return values[:, np.newaxis] if values.ndim == 1 else values[:, :n_heads]
+
+
+def _count(item, name):
+    count = item[name]
+    if type(count) is not int or not 1 <= count <= _LARGEST:
+        raise ValueError(f"{name}={count!r} is out of range")
+    return count
+
+
+def _frozen(bound, state):
+    """The weights alone, as they predict, as a state of a rule that does not learn."""
+    numbers = {**bound.arguments[0], "rule": Frozen(), "alpha": 0.0, "l1_ratio": 0.0}
+    frozen = bind(dtype=state.dtype, **numbers | {"initial_accumulator_value": 0.0})
+    new = new_state(frozen, state.n_features, state.dtype, state.n_heads)
+    for table, cells in new.tables.items():
+        weights = field(bound, state, table, "weight")
+        _heads_of(cells["weight"], state.n_heads)[:] = weights.T
+    new.totals[:], new.losses[:] = state.totals, state.losses
+    return frozen, new

@@ -280,5 +280,15 @@ class FTRL(NamedTuple):
         return replaced(record, "z", z)
 
 
+class Frozen(NamedTuple):
+    """Weights that predict and do not learn: nothing else is remembered."""
+
+    def start(self, settings):
+        return {"weight": 0.0}
+
+    def step(self, record, g, row):
+        raise NotImplementedError
+
+
 RULES = {"adagrad": Adagrad, "dual_averaging": DualAveraging, "ftrl": FTRL}
-told_apart(*RULES.values())
+told_apart(*RULES.values(), Frozen)

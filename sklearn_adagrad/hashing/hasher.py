@@ -206,6 +206,30 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_edges")
 
+    def _described(self, encoder, name):
+        params = self.get_params(deep=False)
+        fitted = None
+        if self.__sklearn_is_fitted__():
+            fitted = {
+                "names": encoder.encode(self.feature_names_in_, f"{name}.names"),
+                "edges": encoder.encode(self._edges, f"{name}.edges"),
+            }
+        encoded = {each: encoder.encode(params[each], f"{name}.{each}") for each in params}
+        return {"params": encoded, "fitted": fitted}
+
+    @classmethod
+    def _restored(cls, item, decoder):
+        hasher = cls(**{name: decoder.decode(value) for name, value in item["params"].items()})
+        hasher._validate_params()
+        if item["fitted"] is not None:
+            names, edges = (decoder.decode(item["fitted"][each]) for each in ("names", "edges"))
+            for each in edges.values():
+                if each.dtype != np.float64 or each.ndim != 1 or not (np.diff(each) > 0).all():
+                    raise ValueError("the bins of its fields are out of order")
+            hasher.feature_names_in_, hasher.n_features_in_ = names, len(names)
+            hasher._edges = edges
+        return hasher
+
     def _learnt(self):
         """What ``fit`` has learnt that matters to ``transform``, as text."""
         edges = getattr(self, "_edges", {})

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from functools import cache
-from importlib import import_module
 from numbers import Number
 from types import NoneType
 
 import numpy as np
 
+from .._optional import optional
 from .entries import Codes, Ranges
 from .numbers import parse_numbers
 
@@ -19,12 +19,7 @@ _OF_A_ROW = (str, bytes, Number, np.generic, NoneType)
 @cache
 def arrow(module=None):
     """pyarrow or a module of it, which text and learners do not need."""
-    try:
-        return import_module(f"pyarrow.{module}" if module else "pyarrow")
-    except ImportError as error:
-        raise ImportError(
-            "This is done by pyarrow, which is not installed: python -m pip install pyarrow"
-        ) from error
+    return optional(f"pyarrow.{module}" if module else "pyarrow")
 
 
 def table_of(X):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..arithmetic.tuples import record_of
-from ..formulas.rules import context_at, local, renewed, settled, unpenalised, weight
+from ..formulas.rules import Frozen, context_at, local, renewed, settled, unpenalised, weight
 from .binding import chain, kinds, reading
 
 
@@ -68,6 +68,11 @@ def spread(value, like):
 def must_adapt(before, after, t):
     """Whether records learnt with ``before`` are not ready for ``after``; or ValueError."""
     kinds = [type(each.base) for each in (before, after)]
+    if kinds[0] is Frozen and before is not after:
+        raise ValueError(
+            "This model was saved for serving: it has no accumulators to learn with. Load the file "
+            "of the whole model, or fit it anew."
+        )
     if kinds[0] is not kinds[1]:
         raise ValueError(
             f"rule cannot change from {kinds[0].__name__} to {kinds[1].__name__} once rows were "

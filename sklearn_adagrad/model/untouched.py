@@ -42,6 +42,12 @@ def expanded(bound, tables, dtype, n_heads):
     return tables | {"weights": weights}
 
 
+def is_zero_at_first(bound):
+    """Whether untouched records are zeros, unless the user gave a number for each feature."""
+    drawn = any(hasattr(each, "draw") for each in chain(bound.rule))
+    return not drawn and not any(np.ndim(each) == 0 and each for each in bound.start.values())
+
+
 def _beginning(bound, state):
     """What ``state`` was before the first row, or None if that was random.
 

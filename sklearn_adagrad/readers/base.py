@@ -12,9 +12,10 @@ from ..hashing.hasher import FieldHasher
 from ..hashing.refused import RowsRefused
 from .ahead import run_ahead
 from .cache import cached
-from .sources import COMPRESSIONS, sources_of
+from .sources import COMPRESSIONS, sources_of, state_of
 
 ROWS = 4096  # of a part: few enough to stay in a cache, and many for a call
+_VERSION = "1"  # of the layout of a cache, and of what is hashed into which column
 _BAD_LINES = ("error", "skip")
 
 
@@ -102,6 +103,15 @@ class Reader:
                     chunk = None
         if chunk is not None:
             yield chunk.finish()
+
+    def _identity(self):
+        """What the chunks depend on, as text: all settings, and sources that are no streams."""
+        sources = sources_of(self.source)
+        states = [source.stream is None and state_of(source) for source in sources]
+        return self._identity_by(states)
+
+    def _identity_by(self, states):
+        return repr((_VERSION, states, self._key()))
 
     def _key(self):
         """What the chunks depend on besides their source, as text."""

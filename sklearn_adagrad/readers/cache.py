@@ -10,13 +10,12 @@ from scipy import sparse
 from ..hashing.tables import arrow
 from .sources import state_of
 
-_VERSION = "1"  # of the layout of the file, and of what is hashed into which column
 _STATE, _N_BAD = b"sklearn_adagrad", b"n_bad_lines"
 
 
 def cached(reader, sources):
     """The chunks of ``reader.cache`` if it was made of the same, else new ones, kept there."""
-    state = repr((_VERSION, [state_of(source) for source in sources], reader._key())).encode()
+    state = reader._identity_by([state_of(source) for source in sources]).encode()
     file = _opened(reader.cache)
     if file is not None and (file.schema.metadata or {}).get(_STATE) == state:
         return _read(file, reader)

@@ -1,0 +1,1 @@
+"""Models in files that hold arrays and a description of them, and run no code."""

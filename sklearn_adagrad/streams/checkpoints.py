@@ -1,0 +1,74 @@
+"""Checkpoints: a model, and how far its stream has come, in one file."""
+
+import os
+
+from ..files import models
+from ..readers.base import Reader
+from ..saving import KNOWN_TYPES
+
+
+def identity_of(chunks):
+    """What tells one source of rows from another, as text; None if there is nothing to tell by."""
+    return chunks._identity() if isinstance(chunks, Reader) else None
+
+
+class Checkpoint:
+    """The file at ``path``, which is about ``estimator`` and the rows of ``chunks``."""
+
+    def __init__(self, path, estimator, chunks):
+        if not hasattr(estimator, "_described"):
+            raise TypeError(
+                f"{type(estimator).__name__} cannot be saved in a checkpoint: only "
+                "AdagradClassifier and AdagradRegressor can. Set checkpoint=None."
+            )
+        self.path = os.fspath(path)
+        self._estimator, self._identity = estimator, identity_of(chunks)
+
+    def exists(self):
+        return os.path.exists(self.path)
+
+    def write(self, progress):
+        """Save the model with its ``progress``, a dict of values."""
+        stream = {"source": self._identity, **progress}
+        models.write(self.path, self._estimator, more={"stream": stream})
+
+    def resume(self):
+        """Let the estimator be what was saved, and return the progress."""
+        own = [type(each) for each in _parts_of(self._estimator.get_params(deep=False))]
+        model, stream = models.read(self.path, [*KNOWN_TYPES, *own], ("model", "stream"))
+        if stream is None:
+            raise ValueError(f"{self.path!r} is a model, but no checkpoint of a stream.")
+        self._check_same(model, stream)
+        self._estimator._become(model)
+        return stream
+
+    def _check_same(self, model, stream):
+        if type(model) is not type(self._estimator):
+            raise ValueError(
+                f"{self.path!r} is a checkpoint of {type(model).__name__}, not of "
+                f"{type(self._estimator).__name__}."
+            )
+        given, saved = self._estimator.get_params(deep=False), model.get_params(deep=False)
+        for name, value in given.items():
+            if repr(value) != repr(saved[name]):
+                raise ValueError(
+                    f"{name}={value!r}, but the checkpoint {self.path!r} was made with "
+                    f"{name}={saved[name]!r}. Resume with the same, or begin with another file."
+                )
+        if stream["source"] != self._identity:
+            raise ValueError(
+                f"The checkpoint {self.path!r} is of other rows: a file of the source has another "
+                "name, size or time, or the reader or its hasher have other settings.\n"
+                f"Then: {stream['source']}\nNow:  {self._identity}"
+            )
+
+
+def _parts_of(value):
+    """The named tuples in a value, which a user may have written."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        if hasattr(value, "_fields"):
+            yield value
+        for each in value:
+            yield from _parts_of(each)

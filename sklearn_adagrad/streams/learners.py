@@ -1,0 +1,98 @@
+"""Estimators as the driver sees them: they learn a chunk, and tell what they predicted before."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import is_classifier, is_regressor
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+from ..estimators.base import BaseAdagrad
+from ..formulas.losses import LogLoss
+from .metrics import Chances, Labels, LogOdds, Numbers, Scores
+
+_LEAST = np.finfo(np.float64).eps  # of a probability, as in scikit-learn's log_loss
+
+
+class Predicted(NamedTuple):
+    """What rows were predicted, for the metrics that suit it."""
+
+    metrics: Any
+    y: np.ndarray
+    values: np.ndarray
+    weights: np.ndarray
+    n_per_row: int = 1  # entries that belong to a row
+
+
+def check_learner(estimator):
+    """TypeError unless ``estimator`` can learn from a stream."""
+    if not hasattr(estimator, "partial_fit"):
+        raise TypeError(f"{estimator!r} has no partial_fit: it cannot learn from a stream.")
+    if not (is_classifier(estimator) or is_regressor(estimator)):
+        raise TypeError(f"{estimator!r} is neither a classifier nor a regressor.")
+
+
+def learn(estimator, X, y, sample_weight, given):
+    """Let ``estimator`` learn a chunk; ``Predicted``, or None if it could not predict before.
+
+    ``given`` is what else ``partial_fit`` takes.
+    """
+    n_rows = X.shape[0]
+    weights = 1.0 if sample_weight is None else np.asarray(sample_weight, float)
+    weights = np.broadcast_to(weights, n_rows).copy()
+    more = given if sample_weight is None else {**given, "sample_weight": sample_weight}
+    if isinstance(estimator, BaseAdagrad):  # learning scores the rows anyway
+        scores = estimator._progressive_partial_fit(X, y, **more)
+        scores[weights == 0] = 0.0  # they have none
+        return _of_scores(estimator, np.asarray(y), scores, weights)
+    predicted = _of_rows(estimator, X, y, weights) if _is_fitted(estimator) else None
+    estimator.partial_fit(X, y, **more)
+    return predicted
+
+
+def _of_scores(model, y, scores, weights):
+    if is_regressor(model):
+        return Predicted(Numbers(), y, model._predictions(scores), weights)
+    loss, n_heads = model._loss_for(vars(model)), scores.shape[1]
+    if n_heads > 1 and not model._is_multilabel:
+        codes = np.searchsorted(model.classes_, y)
+        if hasattr(loss, "probability"):
+            chances = model._probabilities(scores)
+            return Predicted(Chances(n_heads), codes, chances, weights)
+        return Predicted(Labels(), codes, scores.argmax(axis=1), weights)
+    positive = y.ravel() == (1 if model._is_multilabel else model.classes_[1])
+    scores, weights = scores.ravel(), np.repeat(weights, n_heads)
+    if hasattr(loss, "probability"):
+        is_log_odds = isinstance(loss, LogLoss)
+        log_odds = scores if is_log_odds else _log_odds(loss.probability(scores))
+        return Predicted(LogOdds(), positive, log_odds, weights, n_heads)
+    return Predicted(Scores(), positive, scores, weights, n_heads)
+
+
+def _of_rows(estimator, X, y, weights):
+    y = np.asarray(y)
+    if is_regressor(estimator):
+        return Predicted(Numbers(), y, estimator.predict(X), weights)
+    classes = np.asarray(estimator.classes_)
+    codes = np.searchsorted(classes, y)
+    if hasattr(estimator, "predict_proba"):
+        chances = estimator.predict_proba(X)
+        if len(classes) == 2:
+            return Predicted(LogOdds(), codes, _log_odds(chances[:, 1]), weights)
+        return Predicted(Chances(len(classes)), codes, chances, weights)
+    if hasattr(estimator, "decision_function") and len(classes) == 2:
+        return Predicted(Scores(), codes, estimator.decision_function(X), weights)
+    return Predicted(Labels(), y, estimator.predict(X), weights)
+
+
+def _is_fitted(estimator):
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        return False
+    return True
+
+
+def _log_odds(chances):
+    chances = np.clip(chances, _LEAST, 1.0 - _LEAST)
+    return np.log(chances) - np.log1p(-chances)

@@ -1,0 +1,178 @@
+"""How good predictions were, as figures that follow from sums over rows.
+
+Each class here is for one kind of prediction. ``empty()`` are sums of no rows, a dict of arrays,
+``judged(y, predicted, weights)`` is what the rows of a chunk add, ``add(judged, first, last,
+sums)`` adds some of them, row by row, and ``figures(sums)`` has the metrics, NaN where there are
+not enough rows for one.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import entr
+
+from ..arithmetic.lanes import padded
+from .tally import BINS, add_rows, add_scores, judge_log_odds
+
+
+class _Judged(NamedTuple):
+    """What rows add: a row of ``columns`` for each sum, and what goes into a histogram."""
+
+    columns: np.ndarray
+    scores: np.ndarray
+    codes: np.ndarray
+    weights: np.ndarray
+
+
+class LogOdds:
+    """Two classes, predicted as log-odds."""
+
+    names = ("log_loss", "roc_auc", "calibration", "normalized_entropy")
+
+    def empty(self):
+        return {"sums": np.zeros(4), "histogram": np.zeros((2, BINS))}
+
+    def judged(self, y, predicted, weights):
+        n_rows = len(predicted)
+        log_odds, positive = (np.zeros(padded(n_rows)) for _ in range(2))
+        log_odds[:n_rows], positive[:n_rows] = predicted, y
+        columns = np.empty((4, len(log_odds)))
+        judge_log_odds(log_odds, positive, columns[2], columns[3])
+        columns = columns[:, :n_rows]
+        columns[0], columns[1] = 1.0, positive[:n_rows]
+        columns *= weights
+        return _Judged(np.ascontiguousarray(columns), log_odds, positive, weights)
+
+    def add(self, judged, first, last, sums):
+        add_rows(judged.columns, first, last, sums["sums"])
+        add_scores(judged.scores, judged.codes, judged.weights, first, last, sums["histogram"])
+
+    def figures(self, sums):
+        weight, positive, predicted, lost = sums["sums"]
+        log_loss = _ratio(lost, weight)
+        share = _ratio(positive, weight)
+        return {
+            "log_loss": log_loss,
+            "roc_auc": roc_auc(sums["histogram"]),
+            "calibration": _ratio(predicted, positive),
+            "normalized_entropy": _ratio(log_loss, entr(share) + entr(1.0 - share)),
+        }
+
+
+class Scores:
+    """Two classes, predicted as scores of which positive ones are for the second."""
+
+    names = ("accuracy", "roc_auc")
+
+    def empty(self):
+        return {"sums": np.zeros(2), "histogram": np.zeros((2, BINS))}
+
+    def judged(self, y, predicted, weights):
+        right = (predicted > 0) == (y > 0)
+        columns = np.stack([weights, weights * right])
+        return _Judged(columns, np.array(predicted, float), np.array(y, float), weights)
+
+    def add(self, judged, first, last, sums):
+        add_rows(judged.columns, first, last, sums["sums"])
+        add_scores(judged.scores, judged.codes, judged.weights, first, last, sums["histogram"])
+
+    def figures(self, sums):
+        weight, right = sums["sums"]
+        return {"accuracy": _ratio(right, weight), "roc_auc": roc_auc(sums["histogram"])}
+
+
+class Chances:
+    """Several classes, predicted as their probabilities. ``y`` are their numbers."""
+
+    names = ("log_loss", "accuracy", "normalized_entropy")
+
+    def __init__(self, n_classes):
+        self._n_classes = n_classes
+
+    def empty(self):
+        return {"sums": np.zeros(3), "counts": np.zeros(self._n_classes)}
+
+    def judged(self, y, predicted, weights):
+        chance = np.maximum(predicted[np.arange(len(y)), y], np.finfo(np.float64).eps)
+        right = predicted.argmax(axis=1) == y
+        columns = np.stack([weights, weights * right, weights * -np.log(chance)])
+        return _Judged(columns, predicted, y, weights)
+
+    def add(self, judged, first, last, sums):
+        add_rows(judged.columns, first, last, sums["sums"])
+        np.add.at(sums["counts"], judged.codes[first:last], judged.weights[first:last])
+
+    def figures(self, sums):
+        weight, right, lost = sums["sums"]
+        log_loss = _ratio(lost, weight)
+        shares = sums["counts"] / weight if weight > 0 else sums["counts"]
+        return {
+            "log_loss": log_loss,
+            "accuracy": _ratio(right, weight),
+            "normalized_entropy": _ratio(log_loss, entr(shares).sum()),
+        }
+
+
+class Labels:
+    """Classes, predicted as such. ``y`` and the predictions are their numbers."""
+
+    names = ("accuracy",)
+
+    def empty(self):
+        return {"sums": np.zeros(2)}
+
+    def judged(self, y, predicted, weights):
+        right = weights * (np.asarray(predicted) == y)
+        return _Judged(np.stack([weights, right]), predicted, y, weights)
+
+    def add(self, judged, first, last, sums):
+        add_rows(judged.columns, first, last, sums["sums"])
+
+    def figures(self, sums):
+        return {"accuracy": _ratio(sums["sums"][1], sums["sums"][0])}
+
+
+class Numbers:
+    """Numbers, of one target or several; of these the mean, and one R2 of all together."""
+
+    names = ("mean_squared_error", "mean_absolute_error", "r2")
+
+    def empty(self):
+        return {"sums": np.zeros(5)}
+
+    def judged(self, y, predicted, weights):
+        y, predicted = (np.reshape(each, (len(weights), -1)) for each in (y, predicted))
+        y = y.astype(float)
+        with np.errstate(over="ignore", invalid="ignore"):
+            error = predicted - y
+            sizes = np.ones_like(y), error**2, abs(error), y, y**2
+            columns = np.stack([each.mean(axis=1) for each in sizes]) * weights
+        return _Judged(columns, predicted, y, weights)
+
+    def add(self, judged, first, last, sums):
+        add_rows(judged.columns, first, last, sums["sums"])
+
+    def figures(self, sums):
+        weight, squares, absolutes, total, total_squares = sums["sums"]
+        with np.errstate(over="ignore", invalid="ignore"):
+            spread = total_squares - total * _ratio(total, weight)
+        return {
+            "mean_squared_error": _ratio(squares, weight),
+            "mean_absolute_error": _ratio(absolutes, weight),
+            "r2": 1.0 - _ratio(squares, spread),
+        }
+
+
+def roc_auc(histogram):
+    """The share of pairs of a negative and a positive row in order; pairs in one bin count half.
+
+    So it is wrong by at most half of the share of pairs in one bin.
+    """
+    negative, positive = histogram
+    pairs = negative.sum() * positive.sum()
+    below = np.cumsum(negative) - negative / 2.0
+    return _ratio((positive * below).sum(), pairs)
+
+
+def _ratio(a, b):
+    return float(a / b) if b > 0 else float("nan")
