@@ -1,10 +1,12 @@
-"""What a SearchDisplay draws is what the search found."""
+"""What a display draws is what the search found, the history says, or the model has learnt."""
 
 import sys
 from itertools import product
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from common import every_estimator, untrained
 from matplotlib.colors import to_rgba
@@ -16,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
 
 from sklearn_adagrad import AdagradClassifier
-from sklearn_adagrad.plotting import SearchDisplay
+from sklearn_adagrad.plotting import ProgressDisplay, SearchDisplay
 
 LR, EPS, ALPHA = [0.01, 0.1, 1.0], [0.0, 1e-4], [0.0, 1e-6, 1e-3]
 GRID = [dict(zip(("lr", "eps", "alpha"), each, strict=True)) for each in product(LR, EPS, ALPHA)]
@@ -324,3 +326,139 @@ def test_without_matplotlib(monkeypatch):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ImportError, match=r'pip install "sklearn-adagrad\[plot\]"'):
         SearchDisplay.from_estimator(found(GRID, MEAN))
+
+
+# --- progress -----------------------------------------------------------------------------------
+
+HISTORY = {
+    "rows": np.array([100, 200, 300, 400]),
+    "seconds": np.array([0.1, 0.2, 0.3, 0.4]),
+    "log_loss": np.array([0.5, 0.4, 0.35, 0.34]),
+    "window_log_loss": np.array([0.5, 0.3, 0.25, 0.31]),
+    "roc_auc": np.array([np.nan, 0.6, 0.7, 0.75]),
+    "window_roc_auc": np.array([np.nan, 0.65, np.nan, 0.9]),
+    "calibration": np.array([np.inf, 1.1, 1.0, 1.0]),
+    "normalized_entropy": np.array([np.nan, 0.9, 0.8, 0.7]),
+}
+
+
+class History:
+    """Anything that becomes a dict."""
+
+    def to_dict(self):
+        return HISTORY
+
+
+def progress(history=HISTORY, **options):
+    """Its display, in a figure of its own."""
+    options.setdefault("ax", Figure(layout="constrained").subplots())
+    display = ProgressDisplay.from_history(history, **options)
+    display.figure_.draw_without_rendering()
+    return display
+
+
+def assert_shows(line, metric):
+    np.testing.assert_array_equal(line.get_xdata(), HISTORY["rows"])
+    np.testing.assert_array_equal(line.get_ydata(), HISTORY[metric])
+
+
+REPEATED = pd.DataFrame(HISTORY, index=[0, 1, 0, 1])  # of two parts that were put together
+
+
+@pytest.mark.parametrize("history", [HISTORY, REPEATED, pl.DataFrame(HISTORY), History()])
+def test_progress_of_any_history(history):
+    display = progress(history)
+    assert_shows(display.line_, "log_loss")
+    assert_shows(display.window_, "window_log_loss")
+    assert display.window_.get_linestyle() == "None"
+    assert display.reference_ is None
+    assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("Rows learnt", "Log loss")
+    assert legend(display) == ["all rows so far", "since the dot before"]
+
+
+def test_progress_that_is_not_defined_leaves_a_gap():
+    display = progress(metric="roc_auc")
+    assert_shows(display.line_, "roc_auc")
+    assert_shows(display.window_, "window_roc_auc")
+    assert display.ax_.get_ylabel() == "ROC AUC"
+    infinite = progress(metric="calibration")
+    np.testing.assert_array_equal(infinite.line_.get_ydata(), [np.nan, 1.1, 1.0, 1.0])
+
+
+def test_progress_ends_in_a_disc_where_it_is_defined():
+    assert progress().line_.get_markevery() == [3]
+    assert progress({"rows": [1, 2], "r2": [0.5, np.nan]}, metric="r2").line_.get_markevery() == [0]
+    assert len(progress({"rows": [1], "r2": [np.nan]}, metric="r2").line_.get_markevery()) == 0
+
+
+@pytest.mark.parametrize("metric", ["calibration", "normalized_entropy"])
+def test_progress_is_compared_to_one(metric):
+    display = progress(metric=metric)
+    assert set(display.reference_.get_ydata()) == {1}
+    assert display.window_ is None
+    assert metric.replace("_", " ").capitalize() in display.ax_.get_ylabel()
+
+
+def test_progress_of_any_metric_there_is():
+    display = progress(
+        {"rows": [1, 2], "mean_pinball_loss": [2.0, 1.0]}, metric="mean_pinball_loss"
+    )
+    assert display.ax_.get_ylabel() == "Mean pinball loss"
+
+
+def test_progress_of_several_models():
+    first = progress(name="slow")
+    second = progress(name="fast", ax=first.ax_)
+    third = progress(ax=first.ax_).plot(first.ax_, name="once more")
+    colors = [each.line_.get_color() for each in (first, second, third)]
+    assert len(set(colors)) == 3
+    assert [each.window_.get_color() for each in (first, second, third)] == colors
+    assert legend(first)[:2] == ["slow", "fast"]
+    assert legend(first)[-1] == "once more"
+    assert first.ax_.get_legend().get_title().get_text().startswith("line: all rows so far")
+
+
+@pytest.mark.parametrize(
+    ("rows", "scale"),
+    [([100, 200, 300, 400], "linear"), ([2**n for n in range(10)], "log"), ([5], "linear")],
+)
+def test_progress_by_powers_of_two_is_on_a_logarithmic_axis(rows, scale):
+    display = progress({"rows": rows, "r2": np.linspace(0, 1, len(rows))}, metric="r2")
+    assert display.ax_.get_xscale() == scale
+
+
+def test_progress_of_nothing():
+    assert points(progress({"rows": [], "log_loss": []}).line_) == []
+
+
+def test_history_is_left_alone():
+    before = HISTORY["calibration"].copy()
+    progress(metric="calibration")
+    np.testing.assert_array_equal(HISTORY["calibration"], before)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "seconds", "rows", "window_log_loss"])
+def test_unknown_metric_of_a_history(metric):
+    known = "'log_loss', 'roc_auc', 'calibration', 'normalized_entropy'"
+    with pytest.raises(ValueError, match=f"metric='{metric}' is not.*Its metrics are {known}."):
+        progress(metric=metric)
+
+
+@pytest.mark.parametrize(
+    ("history", "error", "message"),
+    [
+        ({"log_loss": [0.5]}, ValueError, "has no column 'rows'"),
+        ({"rows": [1]}, ValueError, "Its metrics are none"),
+        ({"rows": [1, 2], "log_loss": [0.5]}, ValueError, r"'log_loss' of shape \(1,\).*\(2,\)"),
+        (
+            {"rows": [1], "log_loss": [0.5], "window_log_loss": [0.5, 0.4]},
+            ValueError,
+            r"'window_log_loss' of shape \(2,\)",
+        ),
+        ({"rows": 1, "log_loss": 0.5}, ValueError, r"'rows' of shape \(\)"),
+        ([0.5, 0.4], TypeError, "history must be a dict of arrays.*got list"),
+    ],
+)
+def test_what_is_no_history(history, error, message):
+    with pytest.raises(error, match=message):
+        progress(history)

@@ -1,6 +1,9 @@
 """What all pictures share: where they are drawn, their colours, and what stands beside them."""
 
-VERMILION = "#D55E00"  # told apart from all colours of viridis by colour-blind eyes too
+# Told apart by colour-blind eyes too: Okabe and Ito (2008), Color Universal Design, without black
+# and the yellow that is hardly seen on white.
+COLORS = BLUE, VERMILION, *_ = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+GREY = "#8C8C8C"
 BESIDE = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "frameon": False, "alignment": "left"}
 
 
