@@ -29,7 +29,7 @@ FLOORS = {
     "readers": {"arithmetic", "hashing", "input"},
     "estimators": {"_sklearn", "_types", "engines", "formulas", "input", "model"},
     "search": {"_sklearn", "_types", "estimators", "input", "model"},
-    "plotting": set(),  # a leaf: what is public
+    "plotting": {"FieldHasher"},  # a leaf: what is public
 }
 # The files beside them.
 FACES = {

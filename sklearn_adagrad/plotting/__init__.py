@@ -2,5 +2,6 @@
 
 from .progress import ProgressDisplay
 from .search import SearchDisplay
+from .weights import WeightsDisplay
 
-__all__ = ["ProgressDisplay", "SearchDisplay"]
+__all__ = ["ProgressDisplay", "SearchDisplay", "WeightsDisplay"]
