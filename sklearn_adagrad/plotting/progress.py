@@ -106,9 +106,10 @@ class ProgressDisplay:
         Parameters
         ----------
         history : dict of arrays, pandas DataFrame, or object with ``to_dict()``
-            Columns of shape (n_points,): "rows", how many rows were learnt up to each point; a
-            column for each metric, over all rows up to there; and, if there is one, "window_" with
-            the name of the metric, over the rows since the point before.
+            Columns of shape (n_points,): ``rows``, how many rows were learnt up to each point; a
+            column for each metric, over all rows up to there, NaN where it is not defined; and, if
+            there is one, ``window_`` and the name of the metric, over the rows since the point
+            before.
         metric : str, default="log_loss"
             Which column.
         name : str or None, default=None

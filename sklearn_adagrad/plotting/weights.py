@@ -247,11 +247,11 @@ def _row(values, at):
 
 def _largest(weights, n_weights):
     """The columns of the weights of largest magnitude that are not zero, the largest first."""
-    magnitudes = np.abs(weights)
-    n_weights = min(n_weights, len(magnitudes))
-    columns = np.sort(np.argpartition(magnitudes, -n_weights)[-n_weights:])
-    columns = columns[np.argsort(-magnitudes[columns], kind="stable")]
-    return columns[magnitudes[columns] > 0]
+    columns = np.flatnonzero(weights)
+    if len(columns) > n_weights:
+        last = np.argpartition(np.abs(weights[columns]), -n_weights)[-n_weights:]
+        columns = columns[np.sort(last)]
+    return columns[np.argsort(-np.abs(weights[columns]), kind="stable")]
 
 
 def _names_of(columns, model, hasher, X):
