@@ -417,15 +417,37 @@ def test_nothing_else_passes_for_own_rows(frame, looked):
         assert looked
 
 
-def test_dictionaries_and_products_of_hypothesis_agree():
-    """Crosses with bags: every combination once, the last field fastest."""
-    columns = {"t": ["a b", "c"], "u": ["d e f", ""]}
-    words = dict.fromkeys("tu", "words")
-    hasher = FieldHasher(2**30, fields=words, interactions=[("t", "u")], alternate_sign=False)
+def hash_of_parts(parts):
+    """The hash of a name, or of a cross of several."""
+    hashes = [murmurhash3_32(part, seed=0) for part in parts]
+    return (
+        hashes[0]
+        if len(hashes) == 1
+        else murmurhash3_32(np.array(hashes, np.int32).tobytes(), seed=0)
+    )
+
+
+@pytest.mark.parametrize("cross", [("t", "u"), ("u", "t"), ("t", "s", "u")])
+def test_names_of_crosses_of_words_are_those_of_their_columns(cross):
+    """Crosses with bags: every combination once, the first field fastest."""
+    columns = {"t": ["a b", "c"], "u": ["d e f", ""], "s": ["x", "y"]}
+    hasher = FieldHasher(2**30, fields=dict.fromkeys("tu", "words"), interactions=[cross])
     X = hasher.transform(columns)
     names = hasher.inverse(columns, X.indices)
-    expected = {f"t={a} & u={b}" for a, b in product("ab", "def")} | {"t=c & u="}
+    words = {"t": ["ab", "c"], "u": ["def", [""]], "s": "xy"}
+    expected = {
+        " & ".join(map("{}={}".format, cross, values))
+        for row in (0, 1)
+        for values in product(*(words[name][row] for name in cross))
+    }
     assert {name for each in names.values() for name in each if "&" in name} == expected
+    for column, each in names.items():
+        for name in each:
+            hashed = hash_of_parts(name.split(" & "))
+            assert abs(hashed) % 2**30 == column
+            assert (hashed < 0) == (X[:, [column]].sum() < 0)
+    for column, each in hasher._names_in(columns, X.indices).items():
+        assert all(name.is_minus == (X[:, [column]].sum() < 0) for name in each)
 
 
 def test_kinds_by_name_are_their_defaults(frame):

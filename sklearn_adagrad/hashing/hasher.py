@@ -195,6 +195,11 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             For each column the names that are hashed there, as ``field=value``, crosses joined by
             ``" & "``; the most frequent first.
         """
+        found = self._names_in(X, columns)
+        return {column: [str(name) for name in names] for column, names in found.items()}
+
+    def _names_in(self, X, columns):
+        """The same with what else is known of a ``Name``."""
         table = table_of(X)
         plan = self._plan_of(table.schema.names, forms_of(table.schema))
         return names_in(plan, Batches(table, self.missing == "bucket"), columns)

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,8 +14,18 @@ from .numbers import text_of
 _WORD = re.compile(rb"[A-Za-z0-9_\x80-\xff]+")
 
 
+class Name(NamedTuple):
+    """The name of a feature: ``field=value``, one for each of the fields that are crossed."""
+
+    parts: tuple
+    is_minus: bool  # whether its hash is negative
+
+    def __str__(self):
+        return " & ".join(self.parts)
+
+
 def names_in(plan, batches, columns):
-    """For each of ``columns``, the names that are hashed there, the most frequent first."""
+    """For each of ``columns``, the ``Name``s that are hashed there, the most frequent first."""
     found = {int(column): Counter() for column in columns}
     for batch in batches:
         entries, _ = plan.entries(batch)
@@ -23,7 +34,8 @@ def names_in(plan, batches, columns):
         rows = np.searchsorted(entries.starts, hits, side="right") - 1
         spell = _speller(plan, batch)
         for k, row in zip(hits, rows, strict=True):
-            found[fell[k]][spell(row)[k - entries.starts[row]]] += 1
+            parts, is_minus = spell(row)[k - entries.starts[row]], bool(entries.hashes[k] >> 31)
+            found[fell[k]][Name(parts, is_minus)] += 1
     return {column: [name for name, _ in names.most_common()] for column, names in found.items()}
 
 
@@ -34,9 +46,9 @@ def _speller(plan, batch):
     def spell(row):
         of_fields = [spell_field(row) for spell_field in spellers]
         ordered = [of_fields[n] for n in (*plan.singles, *plan.bags)]
-        crossed = (product(*(of_fields[n] for n in cross)) for cross in plan.crosses)
-        names = [name for names in ordered for name in names]
-        return names + [" & ".join(names) for combinations in crossed for names in combinations]
+        crossed = (product(*(of_fields[n] for n in reversed(cross))) for cross in plan.crosses)
+        names = [(name,) for names in ordered for name in names]
+        return names + [parts[::-1] for combinations in crossed for parts in combinations]
 
     return spell
 

@@ -1,4 +1,4 @@
-"""Pictures of fitted searches; matplotlib is imported only when one is drawn."""
+"""Scores of a search against a parameter."""
 
 from collections.abc import Mapping, Sequence
 from numbers import Real
@@ -9,9 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.metrics import get_scorer_names
 from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["SearchDisplay"]
-
-STAR = "#D55E00"  # told apart from all colours of viridis by colour-blind eyes too
+from .axes import BESIDE, VERMILION, axes_for
 
 
 class SearchDisplay:
@@ -166,13 +164,6 @@ class SearchDisplay:
         SearchDisplay
             The same object.
         """
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError as error:
-            raise ImportError(
-                f"{type(self).__name__} needs matplotlib, which cannot be imported: "
-                'pip install "sklearn-adagrad[plot]"'
-            ) from error
         if std_display_style not in ("fill_between", "errorbar", None):
             raise ValueError(
                 f"std_display_style={std_display_style!r} is unknown: give 'fill_between', "
@@ -186,8 +177,9 @@ class SearchDisplay:
         over = ", ".join(name for name in sorted(searched - {hue}) if self._varies(name))
         lines = self._lines(x, score, hue)
 
-        self.ax_ = ax = plt.subplots(layout="constrained")[1] if ax is None else ax
-        self.figure_ = ax.figure
+        ax = axes_for(self, ax)
+        from matplotlib import colormaps  # after the error that says how to get it
+
         self.lines_, self.best_ = [], None
         self.fill_between_ = [] if style == "fill_between" else None
         self.errorbar_ = [] if style == "errorbar" else None
@@ -197,7 +189,7 @@ class SearchDisplay:
             ax.set_xscale("symlog", linthresh=x[x > 0].min())
             ax.set_xticks(np.unique(x), map(_text, np.unique(x)))  # not one for every power of 10
         ax.update_datalim([(each, 0) for each in x], updatey=False)  # gaps at either end too
-        colors = plt.colormaps["viridis"](np.linspace(0, 0.8, len(lines)))
+        colors = colormaps["viridis"](np.linspace(0, 0.8, len(lines)))
         for (value, at), color in zip(lines.items(), colors, strict=True):
             label = None if hue is None else _text(value)
             self.lines_ += ax.plot(x[at], score[at], "o-", markersize=4, color=color, label=label)
@@ -214,12 +206,11 @@ class SearchDisplay:
         if np.isfinite(score).any():
             best = np.nanargmax(score)
             found = [f"{name} = {_text(_plain(each))}" for name, each in self.params[best].items()]
-            look = {"color": STAR, "markersize": 15, "markeredgecolor": "black"}
+            look = {"color": VERMILION, "markersize": 15, "markeredgecolor": "black"}
             label = "\n".join(["best:", *found])
             self.best_ = ax.plot(x[best], score[best], "*", label=label, **look)[0]
         if hue or self.best_:
-            place = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "frameon": False}
-            ax.legend(title=hue, alignment="left", **place)
+            ax.legend(title=hue, **BESIDE)
         ax.set_xlabel(f"{self.x} (every point at its best {over})" if over else self.x)
         ax.set_ylabel(self.score_name)
         return self
