@@ -256,6 +256,12 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self._check_names(names)
         return self._plan(names, self._kinds(names, forms), getattr(self, "_edges", {}))
 
+    def _plan_for(self, X):
+        """The plan for a table, and the form and type of each column."""
+        schema = table_of(X).schema
+        forms = forms_of(schema)
+        return self._plan_of(schema.names, forms), forms
+
     def _check_names(self, names):
         if not hasattr(self, "_edges"):
             return
