@@ -149,6 +149,7 @@ def read_everything(model, X, y):
     for name in ("coef_", "intercept_", "accumulator_"):
         assert not getattr(model, name).flags.writeable  # a copy: it would have no effect
     assert model.t_ >= 0
+    assert model.n_live_features_ <= model.n_features_in_
     assert model.progressive_loss_ == model.progressive_loss_
 
 

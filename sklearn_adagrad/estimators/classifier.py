@@ -148,6 +148,9 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         The intercepts; 0 if never learnt.
     accumulator_ : ndarray of the shape of ``coef_``
         Sum of the squared gradients of each weight.
+    n_live_features_ : int
+        Number of features with a weight that is not zero, for some class at least. Reading it
+        copies all weights.
     t_ : int
         Number of rows learnt so far, over all epochs and calls. A row of weight zero does not
         count.

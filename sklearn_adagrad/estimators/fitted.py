@@ -1,16 +1,11 @@
 """What is known of a model that has learnt: its attributes, its predictions and its pickles."""
 
-from typing import Self
-
 import numpy as np
-from scipy.sparse import csr_array
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn import _align_api_if_sparse
 from ..engines import ENGINES
 from ..input.checks import check_rows, check_target, check_weights, take_rows
 from ..model.state import copy_state, field
-from ..model.untouched import forget_zeros
 from .calls import turn_of
 from .divergence import check_finite_scores, scores_by_parts
 from .parameters import Parameters
@@ -101,54 +96,6 @@ class Fitted(Parameters):
                 check_finite_scores(scores[beyond], beyond, rows)
         return scores
 
-    # --- models with many zeros -----------------------------------------------------------
-
-    def sparsify(self) -> Self:
-        """Let ``coef_`` be a sparse matrix, and forget all that belongs to weights of zero.
-
-        For models with many zeros, of a penalty with ``l1_ratio`` above 0, say. A feature whose
-        weights are zero for all outputs is forgotten, its accumulators too: it is new if it is
-        learnt again. If these are more than half, pickles hold the others only. Predictions stay
-        the same, and so does what ``partial_fit`` learns of the others. ``coef_`` is sparse until
-        ``densify`` or the next ``fit``.
-
-        Returns
-        -------
-        self : object
-            The estimator.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            If there is no model yet.
-        ValueError
-            If the rule begins with weights that are not zero.
-        """
-        check_is_fitted(self)
-        with turn_of(self):
-            self._settle()
-            state = forget_zeros(self._bound, self._state)
-            self._commit({"_state": state, "_is_sparse": True})
-        return self
-
-    def densify(self) -> Self:
-        """Let ``coef_`` be an array again; what ``sparsify`` has forgotten does not come back.
-
-        Returns
-        -------
-        self : object
-            The estimator.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            If there is no model yet.
-        """
-        check_is_fitted(self)
-        with turn_of(self):
-            self._commit({}, gone=["_is_sparse"])
-        return self
-
     def _with_targets(self, X, y, sample_weight):
         """What ``score`` takes besides ``X``, checked before anything converts it."""
         shape = np.shape(X)
@@ -157,11 +104,6 @@ class Fitted(Parameters):
         if sample_weight is not None:
             sample_weight = check_weights(sample_weight, shape[0])
         return check_target(self, y, shape[0]), sample_weight
-
-    def _coef(self):
-        """The weights, a row for each head."""
-        coef = self._read("weight", "weights")
-        return _align_api_if_sparse(csr_array(coef)) if vars(self).get("_is_sparse") else coef
 
     # --- other threads, interrupts, files -------------------------------------------------
 
