@@ -144,6 +144,7 @@ def read_everything(model, X, y):
         if hasattr(model, method):
             getattr(model, method)(X)
     model.score(X, y)
+    model.uncertainty(X)
     repr(model), model.get_params(), clone(model)
     pickle.dumps(model), copy.deepcopy(model), joblib.dump(model, io.BytesIO())
     for name in ("coef_", "intercept_", "accumulator_"):

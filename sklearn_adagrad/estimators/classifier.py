@@ -493,8 +493,11 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
             For two classes, a positive score means ``classes_[1]``; with ``loss="log_loss"``
             scores are log-odds. For more classes, the largest score decides.
         """
-        scores = self._at_once()._scores(X)
-        return scores[:, 0] if scores.shape[1] == 1 else scores
+        model = self._at_once()
+        return model._flat(model._scores(X))
+
+    def _flat(self, columns):
+        return columns[:, 0] if columns.shape[1] == 1 else columns
 
     def predict(self, X: MatrixLike) -> NDArray:
         """Labels of the rows.

@@ -1,13 +1,18 @@
 """What is known of a model that has learnt: its attributes, its predictions and its pickles."""
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from .._types import MatrixLike
 from ..engines import ENGINES
 from ..input.checks import check_rows, check_target, check_weights, take_rows
+from ..input.sealed import trusting
+from ..model.limits import largest_gradient
 from ..model.state import copy_state, field
+from ..model.uncertainty import moves
 from .calls import turn_of
-from .divergence import check_finite_scores, scores_by_parts
+from .divergence import check_finite_scores, check_learnable, scores_by_parts
 from .parameters import Parameters
 from .saving import packed, unpacked
 
@@ -95,6 +100,52 @@ class Fitted(Parameters):
             if refuses:
                 check_finite_scores(scores[beyond], beyond, rows)
         return scores
+
+    def uncertainty(self, X: MatrixLike) -> NDArray:
+        """How far the score of each row would move if it were learnt once more, now.
+
+        With a gradient of the score of 1 or -1, whichever moves it further: the largest that log
+        loss can have, of a row of weight 1. It is large for rows whose features are new or rare,
+        and becomes small as they are learnt. For ``rule="adagrad"`` without a penalty it is the
+        sum of ``lr * x ** 2 / (sqrt(accumulator + x ** 2) + eps)`` over the values ``x`` of a row
+        and the 1 of the intercept. With any rule, copies of the records of the row's features are
+        advanced; only these are read.
+
+        With ``Averaged`` it is that of the weights that learn, since one row hardly moves a mean.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        uncertainty : ndarray of shape (n_samples,) or (n_samples, n_outputs), float64
+            In units of the score, not negative.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If there is no model yet.
+        FloatingPointError
+            If a row has values beyond what can be learnt; it names the row.
+
+        References
+        ----------
+        McMahan, H. B. and others (2013). Ad Click Prediction: a View from the Trenches. KDD:
+        section 7, "uncertainty score", which sums the rates of the features of a row.
+        """
+        check_is_fitted(self)
+        model = self._at_once()
+        state = model._engine.host(model._state)
+        rows, n_features, max_abs = check_rows(
+            model, X, reset=False, dtype=state.dtype, inspect=trusting(model._engine.inspect)
+        )
+        model._check_width(n_features)
+        check_learnable(rows, max_abs, largest_gradient(state.dtype, model._bound.largest_lr))
+        return model._flat(
+            state.guard.read(lambda: moves(model._bound, state, rows, bool(model.fit_intercept)))
+        )
 
     def _with_targets(self, X, y, sample_weight):
         """What ``score`` takes besides ``X``, checked before anything converts it."""

@@ -353,7 +353,7 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         """
         model = self._at_once()
         loss, scores = model._loss(), model._scores(X)
-        scores = scores[:, 0] if model._n_targets is None else scores
+        scores = model._flat(scores)
         if not hasattr(loss, "prediction"):
             return scores
         with np.errstate(over="ignore"):
@@ -388,6 +388,9 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
             At most 1.
         """
         return super().score(X, *self._with_targets(X, y, sample_weight))
+
+    def _flat(self, columns):
+        return columns[:, 0] if self._n_targets is None else columns
 
     @property
     def coef_(self) -> NDArray | csr_array | csr_matrix:
