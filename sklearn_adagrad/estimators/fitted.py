@@ -112,6 +112,7 @@ class Fitted(Parameters):
         advanced; only these are read.
 
         With ``Averaged`` it is that of the weights that learn, since one row hardly moves a mean.
+        A feature that ``Admission`` would not learn yet adds nothing.
 
         Parameters
         ----------

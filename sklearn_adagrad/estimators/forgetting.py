@@ -53,7 +53,7 @@ class Forgetting(Fitted):
         """Forget all that belongs to features whose weights are all small.
 
         As ``sparsify`` does with weights of zero: the weights become zero, and the feature is new
-        if it is learnt again, its accumulators too. For streams in
+        if it is learnt again, its accumulators and its count of ``Admission`` too. For streams in
         which features come and go, now and then. A score moves by at most ``threshold`` times the
         sum of the row's magnitudes. A feature stays as it is, to the last bit, if its weight for
         any output is larger. ``coef_`` stays an array or a sparse matrix; intercepts stay.
