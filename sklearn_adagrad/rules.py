@@ -13,6 +13,7 @@ of the rule within by ``step(self.rule, ...)`` and the like.
 from .arithmetic.lanes import clip, sqrt, where
 from .arithmetic.rounding import add, subtract
 from .arithmetic.tuples import replaced
+from .formulas.admission import Admission
 from .formulas.rules import (
     FTRL,
     Adagrad,
@@ -39,6 +40,7 @@ from .formulas.wrappers import (
 __all__ = [
     "FTRL",
     "Adagrad",
+    "Admission",
     "Averaged",
     "Clipped",
     "DualAveraging",

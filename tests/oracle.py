@@ -26,6 +26,7 @@ class Learnt:
     s: np.ndarray  # the accumulator
     z: np.ndarray  # the sum of gradients; FTRL's has more to it
     v: np.ndarray  # the velocity
+    n: np.ndarray  # how many rows had the feature
     w_sum: np.ndarray  # of the rows that count for the mean
     n_sum: int = 0
     t: int = 0
@@ -50,9 +51,9 @@ class Learnt:
 
 def nothing(n_features, initial_accumulator_value=0.0):
     """A model that has seen no row."""
-    zeros = np.zeros((4, n_features + 1))
+    zeros = np.zeros((5, n_features + 1))
     start = np.full(n_features + 1, float(initial_accumulator_value))
-    return Learnt(zeros[0], start, zeros[1], zeros[2], zeros[3])
+    return Learnt(zeros[0], start, *zeros[1:])
 
 
 def chain(rule):
@@ -144,6 +145,14 @@ def step(links, m, g, here, p):
             u = step(within, m, g, here, p)
             m.v = rule.momentum * m.v + u
             return u + rule.momentum * m.v if rule.nesterov else m.v
+        case rules.Admission():
+            m.n, before = m.n + here, (m.s, m.z, m.v)
+            admitted = (m.n >= rule.occurrences) | (np.arange(len(m.n)) == len(m.n) - 1)
+            by = step(within, m, g, here, p)
+            m.s, m.z, m.v = (
+                np.where(admitted, *each) for each in zip((m.s, m.z, m.v), before, strict=True)
+            )
+            return np.where(admitted, by, 0.0)
         case rules.Adagrad():
             m.s = m.s + g**2
             return p["rate"] * divided(g, size(rule, m, p))

@@ -9,6 +9,7 @@ from sklearn_adagrad import AdagradRegressor
 from sklearn_adagrad.rules import (
     FTRL,
     Adagrad,
+    Admission,
     Averaged,
     Clipped,
     DualAveraging,
@@ -64,6 +65,18 @@ STACKS = {
         lambda of: momentum(of, clipped(of, Multiplied(decayed(of, scheduled(of)), MULTIPLES))),
         "decay",
     ),
+    "admitted": (lambda of: Admission("adagrad", of(2, 1, 5)), "number decay"),
+    "admitted ftrl": (lambda of: clipped(of, Admission("ftrl", of(2, 4))), "only number"),
+    "admitted dual averaging": (
+        lambda of: Averaged(Admission("dual_averaging", of(3, 2)), of(1, 7)),
+        "",
+    ),
+    "all with momentum, admitted": (
+        lambda of: Admission(
+            momentum(of, clipped(of, Multiplied(decayed(of, scheduled(of)), MULTIPLES))), of(2, 3)
+        ),
+        "",
+    ),
     "decay beside momentum": (lambda of: decayed(of, momentum(of, Adagrad(True))), ""),
 }
 
@@ -105,6 +118,7 @@ FEW = {  # and how many outputs to learn with them: every kernel takes seconds t
     ("scheduled", "none", False): (2, 3),
     ("multiplied, decayed, clipped", "number", False): (11, 12),
     ("all with momentum", "none", False): (2, 3),
+    ("admitted", "number", False): (2, 3),
 }
 LAZY = [  # whose weights move while their features are absent
     case for case in CASES if case[1] != "none" or "momentum" in case[0] or "dual" in case[0]

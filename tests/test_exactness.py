@@ -145,11 +145,13 @@ def read_everything(model, X, y):
         if hasattr(model, method):
             getattr(model, method)(X)
     model.score(X, y)
+    model.uncertainty(X)
     repr(model), model.get_params(), clone(model)
     pickle.dumps(model), copy.deepcopy(model), joblib.dump(model, io.BytesIO())
     for name in ("coef_", "intercept_", "accumulator_"):
         assert not getattr(model, name).flags.writeable  # a copy: it would have no effect
     assert model.t_ >= 0
+    assert model.n_live_features_ <= model.n_features_in_
     assert model.progressive_loss_ == model.progressive_loss_
 
 

@@ -1,6 +1,7 @@
-"""Models with many zeros, and models of which most features were never learnt."""
+"""Models with many zeros or small weights, and models of which most features were never learnt."""
 
 import pickle
+import threading
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -113,9 +114,11 @@ def test_arrays_of_the_user_are_saved_with_what_was_learnt():
 
 @every_estimator
 def test_there_must_be_a_model(estimator):
-    for method in ("sparsify", "densify"):
+    for method, arguments in {"sparsify": (), "densify": (), "prune": (0.1,)}.items():
         with pytest.raises(NotFittedError):
-            getattr(estimator(), method)()
+            getattr(estimator(), method)(*arguments)
+    with pytest.raises(AttributeError, match="not fitted"):
+        estimator().n_live_features_  # noqa: B018
 
 
 @pytest.mark.parametrize("interface", ["spmatrix", "sparray"])
@@ -136,12 +139,14 @@ class FromOne(NamedTuple):
 
 def test_weights_that_do_not_begin_at_zero():
     model = AdagradRegressor(rule=FromOne()).partial_fit(*small_data())
-    with pytest.raises(ValueError, match=r"rule=FromOne.* begins with weights that are not zero"):
-        model.sparsify()
+    for forget in (model.sparsify, lambda: model.prune(0.1)):
+        with pytest.raises(ValueError, match=r"rule=FromOne.* begins with weights that are not"):
+            forget()
     assert bits(copied(model)) == bits(model)
 
 
-def test_after_an_interrupted_call():
+@pytest.mark.parametrize("forget", [("sparsify",), ("prune", 0.01)], ids=str)
+def test_after_an_interrupted_call(forget):
     """Rows and classes are counted first."""
     model = trained(AdagradClassifier, class_weight="balanced")
     before, (X, y) = model._class_counts.copy(), small_data()
@@ -157,4 +162,108 @@ def test_after_an_interrupted_call():
         )
         with pytest.raises(KeyboardInterrupt):
             model.partial_fit(X, y)
-    assert (model.sparsify()._class_counts > before).all()
+    name, *arguments = forget
+    assert (getattr(model, name)(*arguments)._class_counts > before).all()
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_pruned_features_are_forgotten_whole(n_outputs):
+    model, X, y = model_with_zeros(n_outputs)
+    coef, accumulator = np.atleast_2d(model.coef_), np.atleast_2d(model.accumulator_)
+    threshold = float(np.median(np.abs(coef[coef != 0])))
+    small = (np.abs(coef) <= threshold).all(axis=0)
+    live = int(coef.any(axis=0).sum())
+    assert model.n_live_features_ == live
+    intercept, scores = model.intercept_, model.predict(X)
+    assert model.prune(threshold) is model
+    assert not sparse.issparse(model.coef_)
+    pruned = np.atleast_2d(model.coef_)
+    assert not pruned[:, small].any()
+    np.testing.assert_array_equal(pruned[:, ~small], coef[:, ~small])
+    kept = np.atleast_2d(model.accumulator_)
+    np.testing.assert_array_equal(kept[:, ~small], accumulator[:, ~small])
+    assert not kept[:, small].any()
+    np.testing.assert_array_equal(model.intercept_, intercept)
+    assert 0 < model.n_live_features_ == int((~small).sum()) < live
+    if n_outputs > 1:  # a small weight beside a larger one stays
+        beside = (np.abs(coef) <= threshold) & (coef != 0) & ~small
+        assert beside.any()
+    most = threshold * np.abs(X).sum(axis=1).max() * (1 + 1e-9)
+    assert np.abs(model.predict(X) - scores).max() <= most
+    assert bits(copied(model).partial_fit(X, y)) == bits(model.partial_fit(X, y))
+
+
+def test_a_threshold_of_zero_is_sparsify_without_a_sparse_matrix():
+    model, X, _ = model_with_zeros()
+    pruned, sparsified = copied(model).prune(0.0), copied(model).sparsify()
+    assert bits(pruned) == bits(sparsified)
+    assert not sparse.issparse(pruned.coef_)
+    assert sparse.issparse(sparsified.prune(0).coef_)
+    assert sparsified.n_live_features_ == np.count_nonzero(pruned.coef_)
+    everything = model.prune(1e300)
+    assert everything.n_live_features_ == 0
+    np.testing.assert_array_equal(everything.predict(X), np.full(60, everything.intercept_[0]))
+
+
+@pytest.mark.parametrize("case", CASES[::5], ids=name_of)
+@settings(max_examples=5, deadline=None)
+@given(data=st.data())
+def test_pruning_with_every_kind_of_rule(case, data):
+    """Forgotten features learn as new ones do, the others as if nothing had happened."""
+    problem = data.draw(rule_problems(case))
+    model = learn(problem)
+    threshold = data.draw(st.sampled_from([0.0, 1e-3, 0.05, 1.0]))
+    before, small = copied(model), np.abs(model.coef_) <= threshold
+    model.prune(threshold)
+    assert not model.coef_[small].any()
+    np.testing.assert_array_equal(model.coef_[~small], before.coef_[~small])
+    assert model.t_ == before.t_
+    assert model.progressive_loss_ == before.progressive_loss_
+    again = copied(model)
+    rest = problem["X"], problem["y"]
+    assert bits(again.partial_fit(*rest)) == bits(model.partial_fit(*rest))
+
+
+@every_estimator
+@pytest.mark.parametrize(
+    ("threshold", "error", "message"),
+    [
+        (-1.0, ValueError, "threshold=-1 is out of range: it must be at least 0 and finite"),
+        (np.nan, ValueError, "threshold=nan"),
+        (np.inf, ValueError, "threshold=inf"),
+        ("small", TypeError, "threshold='small' must be a number"),
+        (None, TypeError, "threshold=None must be a number"),
+    ],
+)
+def test_thresholds_that_are_none(estimator, threshold, error, message):
+    model = trained(estimator)
+    before = bits(model)
+    with pytest.raises(error, match=message):
+        model.prune(threshold)
+    assert bits(model) == before
+
+
+def test_pruning_while_another_thread_predicts_and_learns():
+    """Readers see the model before or after, and a call that learns waits for its turn."""
+    rng = np.random.default_rng(0)
+    X = random_rows(rng, 400, 50)
+    y = (X @ rng.standard_normal(50) > 0).astype(int)
+    model, expected = (stream(AdagradClassifier(), X, y) for _ in range(2))
+    stop, found = threading.Event(), []
+
+    def read():
+        while not stop.is_set():
+            found.append(np.isfinite(model.predict_proba(X[:5])).all() and model.n_live_features_)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for _ in range(20):
+            model.prune(0.01).partial_fit(X, y)
+    finally:
+        stop.set()
+        reader.join()
+    for _ in range(20):
+        expected.prune(0.01).partial_fit(X, y)
+    assert all(found)
+    assert bits(model) == bits(expected)

@@ -188,12 +188,16 @@ def _root_and(x, eps, inside):
 
 
 def where(condition, a, b):
-    """``a`` where ``condition`` holds, else ``b``: for a number or for each lane."""
+    """``a`` where ``condition`` holds, else ``b``: for a number, each lane, or a record."""
+    if isinstance(a, tuple):
+        return type(a)(*(where(condition, *fields) for fields in zip(a, b, strict=True)))
     return np.where(condition, a, b)[()]
 
 
 @emits(where)
 def _where(condition, a, b):
+    if isinstance(a, types.NamedTuple):
+        return _where_of_records(condition, a, b)
     like = a if isinstance(a, Lanes) else b
 
     def emit(context, builder, args):
@@ -216,6 +220,21 @@ def _where(condition, a, b):
     a, b = types.unliteral(a), types.unliteral(b)
     number = a if a == b else types.float64
     return number, emit
+
+
+def _where_of_records(condition, a, b):
+    chosen = [_where(condition, *kinds) for kinds in zip(a.types, b.types, strict=True)]
+    result = types.NamedTuple([kind for kind, _ in chosen], a.instance_class)
+
+    def emit(context, builder, args):
+        fields = zip(*(cgutils.unpack_tuple(builder, each) for each in args[1:]), strict=True)
+        fields = [
+            choose(context, builder, [args[0], *pair])
+            for (_, choose), pair in zip(chosen, fields, strict=True)
+        ]
+        return context.make_tuple(builder, result, fields)
+
+    return result, emit
 
 
 @inlined

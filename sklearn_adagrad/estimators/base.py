@@ -18,7 +18,8 @@ from ..model.limits import largest_gradient
 from ..model.state import adapted_state, copy_state, new_state, own_state, settle
 from .calls import ACCOUNT, ALL, NOTHING, Pending, accounted, turn_of
 from .divergence import divergence
-from .fitted import INPUT, Fitted
+from .fitted import INPUT
+from .forgetting import Forgetting
 from .monitor import Monitor
 from .training import Problem, train
 
@@ -27,7 +28,7 @@ _MOST_ROWS = 2**31  # a record in float32 knows of 2**32; all are brought up to 
 _PART = 2**22  # entries times heads that are learnt between two moments for others
 
 
-class BaseAdagrad(CallbackSupportMixin, Fitted, ABC):
+class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
     """Training of both estimators."""
 
     def __sklearn_tags__(self):

@@ -1,5 +1,7 @@
 """The classifier: all that is about labels and probabilities."""
 
+from math import log
+from numbers import Real
 from typing import ClassVar, Self
 
 import numpy as np
@@ -10,7 +12,7 @@ from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 
-from .._sklearn import StrOptions, _fit_context
+from .._sklearn import Interval, StrOptions, _fit_context
 from .._types import Loss, MatrixLike, Rule
 from ..formulas.losses import CLASSIFICATION, LogLoss, Multinomial
 from ..input.labels import refuse_missing
@@ -126,6 +128,14 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         ``n_rows / (n_classes * n_rows_of_the_class)``, counting by ``sample_weight``: in ``fit``
         over all of ``y``; in ``partial_fit`` over the rows up to and including the one being
         learnt, so that it also works on a stream. Must be None if ``y`` has several labels.
+    negatives_kept : float, default=1.0
+        Share of the negative rows (of ``classes_[0]``) that are in the training data, in (0, 1],
+        where these were sampled at random and all positive ones kept. Scores, labels and
+        probabilities are then for rows before sampling: a probability ``p`` by the sampled rows
+        becomes ``p / (p + (1 - p) / negatives_kept)``, which adds ``log(negatives_kept)`` to
+        the score. Learning, ``coef_``, ``intercept_``, ``progressive_loss_``, ``loss_curve_`` and
+        ``validation_loss_curve_`` are those of the sampled rows. Only for two classes and
+        ``loss="log_loss"``. The default is for rows that were not sampled.
     warm_start : bool, default=False
         Whether ``fit`` continues with the weights, accumulators and number of rows of the previous
         call instead of starting anew.
@@ -148,6 +158,9 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         The intercepts; 0 if never learnt.
     accumulator_ : ndarray of the shape of ``coef_``
         Sum of the squared gradients of each weight.
+    n_live_features_ : int
+        Number of features with a weight that is not zero, for some class at least. Reading it
+        copies all weights.
     t_ : int
         Number of rows learnt so far, over all epochs and calls. A row of weight zero does not
         count.
@@ -192,6 +205,9 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
     McMahan, H. B. and others (2013). Ad Click Prediction: a View from the Trenches. KDD:
     algorithm 1 is "ftrl".
 
+    He, X. and others (2014). Practical Lessons from Predicting Clicks on Ads at Facebook. ADKDD:
+    section 6.3 is ``negatives_kept``.
+
     Blum, A., Kalai, A. and Langford, J. (1999). Beating the hold-out: bounds for k-fold and
     progressive cross-validation. COLT.
 
@@ -216,6 +232,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         **BaseAdagrad._parameter_constraints,
         "multi_class": [StrOptions({"ovr", "multinomial"})],
         "class_weight": [StrOptions({"balanced"}), dict, None],
+        "negatives_kept": [Interval(Real, 0, 1, closed="right")],
     }
     _losses: ClassVar[dict] = CLASSIFICATION
     _fitted_names: ClassVar[tuple] = (
@@ -242,6 +259,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         validation_fraction: float = 0.1,
         multi_class: str = "ovr",
         class_weight: dict | str | None = None,
+        negatives_kept: float = 1.0,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -263,14 +281,17 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         self.validation_fraction = validation_fraction
         self.multi_class = multi_class
         self.class_weight = class_weight
+        self.negatives_kept = negatives_kept
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = self.class_weight is None
-        tags.target_tags.multi_output = self.class_weight is None
+        takes_labels = self.class_weight is None and self.negatives_kept == 1
+        tags.classifier_tags.multi_class = self.negatives_kept == 1
+        tags.classifier_tags.multi_label = takes_labels
+        tags.target_tags.multi_output = takes_labels
         return tags
 
     @accounted
@@ -446,6 +467,8 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
 
     def _loss_for(self, fitted):
         loss = self._loss()
+        if self.negatives_kept != 1:
+            self._check_sampling(loss, fitted)
         if self.multi_class != "multinomial":
             return loss
         if not isinstance(loss, LogLoss):
@@ -455,6 +478,21 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
             )
         is_joint = len(fitted["classes_"]) > 2 and not fitted["_is_multilabel"]
         return Multinomial() if is_joint else loss
+
+    def _check_sampling(self, loss, fitted):
+        """The correction is exact for log-odds, and for one kind of negative rows."""
+        said = f"negatives_kept={self.negatives_kept:g} needs"
+        if not isinstance(loss, LogLoss):
+            raise ValueError(
+                f"{said} loss='log_loss', but loss={self.loss!r}. Leave it out, and give the "
+                f"negative rows a sample_weight of {1 / self.negatives_kept:g}."
+            )
+        if len(fitted["classes_"]) != 2 or fitted["_is_multilabel"]:
+            kind = "labels" if fitted["_is_multilabel"] else "classes"
+            raise ValueError(
+                f"{said} two classes, but y has {len(fitted['classes_'])} {kind}. Leave it out, "
+                "and give rows that were sampled a sample_weight of 1 over the share that was kept."
+            )
 
     def _weigh(self, y, weights, fitted):
         if self.class_weight is None:
@@ -500,10 +538,22 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         -------
         scores : ndarray of shape (n_samples,) or (n_samples, n_classes), float64
             For two classes, a positive score means ``classes_[1]``; with ``loss="log_loss"``
-            scores are log-odds. For more classes, the largest score decides.
+            scores are log-odds. For more classes, the largest score decides. With
+            ``negatives_kept``, its logarithm is added.
         """
-        scores = self._at_once()._scores(X)
-        return scores[:, 0] if scores.shape[1] == 1 else scores
+        model = self._at_once()
+        return model._flat(model._scores_of_all(X))
+
+    def _scores_of_all(self, X):
+        """Scores for rows of which none was left out by sampling."""
+        scores = self._scores(X)
+        if self.negatives_kept != 1:
+            self._check_sampling(self._loss(), vars(self))
+            scores += log(self.negatives_kept)
+        return scores
+
+    def _flat(self, columns):
+        return columns[:, 0] if columns.shape[1] == 1 else columns
 
     def predict(self, X: MatrixLike) -> NDArray:
         """Labels of the rows.
@@ -519,7 +569,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
             The class of the largest score; or 1 for each label whose score is positive, else 0.
         """
         model = self._at_once()
-        scores = model._scores(X)
+        scores = model._scores_of_all(X)
         if model._is_multilabel:
             return (scores > 0).astype(np.intp)
         best = scores[:, 0] > 0 if scores.shape[1] == 1 else scores.argmax(axis=1)
@@ -555,7 +605,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         scores into accurate multiclass probability estimates. KDD; as in scikit-learn.
         """
         model = self._at_once()
-        return model._probabilities(model._scores(X))
+        return model._probabilities(model._scores_of_all(X))
 
     def _probabilities(self, scores):
         """The same for rows that have these scores."""

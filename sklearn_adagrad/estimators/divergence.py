@@ -42,6 +42,17 @@ def divergence(problem, row, lr, loss):
     )
 
 
+def check_learnable(rows, max_abs, limit):
+    """Refuse rows with values of which no gradient of the score of 1 can be learnt."""
+    if max_abs > limit:
+        place = int(np.flatnonzero(np.abs(rows.values) > limit)[0])
+        row = int(np.searchsorted(rows.indptr, place, "right")) - 1
+        raise FloatingPointError(
+            f"Row {row} cannot be learnt in {rows.values.dtype}: it has a value of "
+            f"{rows.values[place]:.2g}. Scale the features as those that were learnt."
+        )
+
+
 def scores_by_parts(rows, coef, intercept):
     """The scores of rows whose products or sums are beyond the range of their dtype."""
     scores = np.empty((len(rows.indptr) - 1, len(coef)))

@@ -2,20 +2,22 @@
 
 from abc import abstractmethod
 from os import PathLike
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
-from scipy.sparse import csr_array
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn import _align_api_if_sparse
+from .._types import MatrixLike
 from ..engines import ENGINES
 from ..files import models
 from ..input.checks import check_rows, check_target, check_weights, take_rows
+from ..input.sealed import trusting
+from ..model.limits import largest_gradient
 from ..model.state import copy_state, field
-from ..model.untouched import forget_zeros
+from ..model.uncertainty import moves
 from .calls import turn_of
-from .divergence import check_finite_scores, scores_by_parts
+from .divergence import check_finite_scores, check_learnable, scores_by_parts
 from .parameters import Parameters
 from .saving import described, packed, restored, unpacked
 
@@ -108,53 +110,52 @@ class Fitted(Parameters):
                 check_finite_scores(scores[beyond], beyond, rows)
         return scores
 
-    # --- models with many zeros -----------------------------------------------------------
+    def uncertainty(self, X: MatrixLike) -> NDArray:
+        """How far the score of each row would move if it were learnt once more, now.
 
-    def sparsify(self) -> Self:
-        """Let ``coef_`` be a sparse matrix, and forget all that belongs to weights of zero.
+        With a gradient of the score of 1 or -1, whichever moves it further: the largest that log
+        loss can have, of a row of weight 1. It is large for rows whose features are new or rare,
+        and becomes small as they are learnt. For ``rule="adagrad"`` without a penalty it is the
+        sum of ``lr * x ** 2 / (sqrt(accumulator + x ** 2) + eps)`` over the values ``x`` of a row
+        and the 1 of the intercept. With any rule, copies of the records of the row's features are
+        advanced; only these are read.
 
-        For models with many zeros, of a penalty with ``l1_ratio`` above 0, say. A feature whose
-        weights are zero for all outputs is forgotten, its accumulators too: it is new if it is
-        learnt again. If these are more than half, pickles hold the others only. Predictions stay
-        the same, and so does what ``partial_fit`` learns of the others. ``coef_`` is sparse until
-        ``densify`` or the next ``fit``.
+        With ``Averaged`` it is that of the weights that learn, since one row hardly moves a mean.
+        A feature that ``Admission`` would not learn yet adds nothing.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
+            The rows.
 
         Returns
         -------
-        self : object
-            The estimator.
+        uncertainty : ndarray of shape (n_samples,) or (n_samples, n_outputs), float64
+            In units of the score, not negative.
 
         Raises
         ------
         sklearn.exceptions.NotFittedError
             If there is no model yet.
-        ValueError
-            If the rule begins with weights that are not zero.
+        FloatingPointError
+            If a row has values beyond what can be learnt; it names the row.
+
+        References
+        ----------
+        McMahan, H. B. and others (2013). Ad Click Prediction: a View from the Trenches. KDD:
+        section 7, "uncertainty score", which sums the rates of the features of a row.
         """
         check_is_fitted(self)
-        with turn_of(self):
-            self._settle()
-            state = forget_zeros(self._bound, self._state)
-            self._commit({"_state": state, "_is_sparse": True})
-        return self
-
-    def densify(self) -> Self:
-        """Let ``coef_`` be an array again; what ``sparsify`` has forgotten does not come back.
-
-        Returns
-        -------
-        self : object
-            The estimator.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            If there is no model yet.
-        """
-        check_is_fitted(self)
-        with turn_of(self):
-            self._commit({}, gone=["_is_sparse"])
-        return self
+        model = self._at_once()
+        state = model._engine.host(model._state)
+        rows, n_features, max_abs = check_rows(
+            model, X, reset=False, dtype=state.dtype, inspect=trusting(model._engine.inspect)
+        )
+        model._check_width(n_features)
+        check_learnable(rows, max_abs, largest_gradient(state.dtype, model._bound.largest_lr))
+        return model._flat(
+            state.guard.read(lambda: moves(model._bound, state, rows, bool(model.fit_intercept)))
+        )
 
     def _with_targets(self, X, y, sample_weight):
         """What ``score`` takes besides ``X``, checked before anything converts it."""
@@ -164,11 +165,6 @@ class Fitted(Parameters):
         if sample_weight is not None:
             sample_weight = check_weights(sample_weight, shape[0])
         return check_target(self, y, shape[0]), sample_weight
-
-    def _coef(self):
-        """The weights, a row for each head."""
-        coef = self._read("weight", "weights")
-        return _align_api_if_sparse(csr_array(coef)) if vars(self).get("_is_sparse") else coef
 
     # --- other threads, interrupts, files -------------------------------------------------
 

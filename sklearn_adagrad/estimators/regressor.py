@@ -110,6 +110,9 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         The intercept; 0 if never learnt.
     accumulator_ : ndarray of the shape of ``coef_``
         Sum of the squared gradients of each weight.
+    n_live_features_ : int
+        Number of features with a weight that is not zero, for some target at least. Reading it
+        copies all weights.
     t_ : int
         Number of rows learnt so far, over all epochs and calls. A row of weight zero does not
         count.
@@ -357,7 +360,7 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
 
     def _predictions(self, scores):
         """The same for rows that have these scores."""
-        loss, scores = self._loss(), scores[:, 0] if self._n_targets is None else scores
+        loss, scores = self._loss(), self._flat(scores)
         if not hasattr(loss, "prediction"):
             return scores
         with np.errstate(over="ignore"):
@@ -392,6 +395,9 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
             At most 1.
         """
         return super().score(X, *self._with_targets(X, y, sample_weight))
+
+    def _flat(self, columns):
+        return columns[:, 0] if self._n_targets is None else columns
 
     @property
     def coef_(self) -> NDArray | csr_array | csr_matrix:

@@ -1,9 +1,18 @@
-"""All records at once, as arrays: reading them, and going on with other hyper-parameters."""
+"""Many records at once, as arrays: reading them, trying a row, going on with other settings."""
 
 import numpy as np
 
 from ..arithmetic.tuples import record_of
-from ..formulas.rules import Frozen, context_at, local, renewed, settled, unpenalised, weight
+from ..formulas.rules import (
+    Frozen,
+    advanced,
+    context_at,
+    local,
+    renewed,
+    settled,
+    unpenalised,
+    weight,
+)
 from .binding import chain, kinds, reading
 
 
@@ -17,6 +26,16 @@ def read(bound, record, t, is_intercept=False):
     """The weights that predict after ``t`` rows."""
     record, row = up_to_date(bound, record, t, is_intercept)
     return weight(reading(bound.rule), record, row)
+
+
+def change(bound, record, gradient, t, is_intercept=False):
+    """By how much the weights that learn would change in row ``t + 1`` with these gradients."""
+    record, row = up_to_date(bound, record, t, is_intercept)
+    before = weight(bound.rule, record, row)
+    row = _context(bound, record, t + 1, is_intercept)
+    rule = bound.intercept_rule if is_intercept else bound.rule
+    record, row = up_to_date(bound, advanced(rule, record, gradient, row), t + 1, is_intercept)
+    return weight(bound.rule, record, row) - before
 
 
 def _context(bound, record, t, is_intercept):

@@ -6,17 +6,17 @@ from .binding import chain
 from .state import copy_state, field, new_state
 
 
-def forget_zeros(bound, state):
-    """A copy of ``state`` in which features are new whose weights are all zero."""
+def forget(bound, state, threshold):
+    """A copy of ``state`` in which features are new whose weights are all within ``threshold``."""
     began = _beginning(bound, state)
     if began is None or field(bound, began, "weights", "weight").any():
         raise ValueError(
             f"rule={bound.arguments[0]['rule']!r} begins with weights that are not zero: a feature "
             "that is forgotten would have one again."
         )
-    zeros = ~field(bound, state, "weights", "weight").any(axis=0)
+    small = (np.abs(field(bound, state, "weights", "weight")) <= threshold).all(axis=0)
     state = copy_state(state)
-    state.tables["weights"][zeros] = began.tables["weights"][zeros]
+    state.tables["weights"][small] = began.tables["weights"][small]
     return state
 
 

@@ -59,6 +59,9 @@ class AdagradClassifierCV(BaseAdagradCV):
         As in AdagradClassifier.
     class_weight : dict, "balanced" or None, default=None
         As in AdagradClassifier.
+    negatives_kept : float, default=1.0
+        As in AdagradClassifier, for the predictions of the best candidate. Candidates are compared
+        by the rows as they are, and so without it.
     scoring : str, callable, list, tuple, dict or None, default=None
         What to judge candidates by, as in :class:`~sklearn.model_selection.GridSearchCV`. None
         is "neg_log_loss" where the loss has probabilities, and "accuracy" where it has none. The
@@ -157,6 +160,7 @@ class AdagradClassifierCV(BaseAdagradCV):
         "random_state",
         "multi_class",
         "class_weight",
+        "negatives_kept",
     )
     _parameter_constraints: ClassVar[dict] = {
         **AdagradClassifier._parameter_constraints,
@@ -180,6 +184,7 @@ class AdagradClassifierCV(BaseAdagradCV):
         random_state: Any = None,
         multi_class: str = "ovr",
         class_weight: dict | str | None = None,
+        negatives_kept: float = 1.0,
         scoring: Any = None,
         cv: Any = None,
         refit: bool | str | Callable = True,
@@ -202,6 +207,7 @@ class AdagradClassifierCV(BaseAdagradCV):
         self.random_state = random_state
         self.multi_class = multi_class
         self.class_weight = class_weight
+        self.negatives_kept = negatives_kept
         self.scoring = scoring
         self.cv = cv
         self.refit = refit

@@ -230,7 +230,9 @@ class _Member:
 
 
 class _ClassifierMember(_Member, AdagradClassifier):
-    pass
+    def _scores_of_all(self, X):
+        judged = self._known is not None  # by rows that were sampled as those that it learnt
+        return self._scores(X) if judged else super()._scores_of_all(X)
 
 
 class _RegressorMember(_Member, AdagradRegressor):
