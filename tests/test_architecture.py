@@ -29,6 +29,7 @@ FLOORS = {
     "readers": {"arithmetic", "hashing", "input"},
     "estimators": {"_sklearn", "_types", "engines", "formulas", "input", "model"},
     "search": {"_sklearn", "_types", "estimators", "input", "model"},
+    "serving": {"estimators", "formulas", "hashing", "input", "model"},
 }
 # The files beside them.
 FACES = {

@@ -507,11 +507,14 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
             The class of the largest score; or 1 for each label whose score is positive, else 0.
         """
         model = self._at_once()
-        scores = model._scores(X)
-        if model._is_multilabel:
+        return model._labels(model._scores(X))
+
+    def _labels(self, scores):
+        """The labels of rows that have these scores."""
+        if self._is_multilabel:
             return (scores > 0).astype(np.intp)
         best = scores[:, 0] > 0 if scores.shape[1] == 1 else scores.argmax(axis=1)
-        return model.classes_[best.astype(np.intp)]
+        return self.classes_[best.astype(np.intp)]
 
     @available_if(_has_probabilities)
     def predict_proba(self, X: MatrixLike) -> NDArray:
@@ -543,18 +546,21 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         scores into accurate multiclass probability estimates. KDD; as in scikit-learn.
         """
         model = self._at_once()
-        scores = model._scores(X)
-        loss = model._loss_for(vars(model))
+        return model._chances(model._scores(X))
+
+    def _chances(self, scores):
+        """The probabilities of the classes for rows that have these scores."""
+        loss = self._loss_for(vars(self))
         with np.errstate(under="ignore"):
             chances = loss.probability(scores)
         possible = (chances >= 0.0) & (chances <= 1.0)
         if not possible.all():
             place = tuple(np.argwhere(~possible)[0])
             raise ValueError(
-                f"loss={model.loss!r} gives row {place[0]} the probability {chances[place]:g}: its "
+                f"loss={self.loss!r} gives row {place[0]} the probability {chances[place]:g}: its "
                 "method probability(score) must return numbers from 0 to 1."
             )
-        if model._is_multilabel:
+        if self._is_multilabel:
             return chances
         if chances.shape[1] == 1:
             return np.hstack([1.0 - chances, chances])

@@ -349,8 +349,12 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
             If a score, or its exponential, is beyond the range of float64; it names the row.
         """
         model = self._at_once()
-        loss, scores = model._loss(), model._scores(X)
-        scores = scores[:, 0] if model._n_targets is None else scores
+        return model._predictions(model._scores(X))
+
+    def _predictions(self, scores):
+        """The predictions for rows that have these scores."""
+        loss = self._loss()
+        scores = scores[:, 0] if self._n_targets is None else scores
         if not hasattr(loss, "prediction"):
             return scores
         with np.errstate(over="ignore"):
