@@ -51,6 +51,7 @@ def prepared_learn(rows, targets, weights, loss, bound, state, *, fit_intercept,
 
     ``refuses`` it too. Returns 1, or 0 if the row was not learnt.
     """
+    rows = Rows(*map(read_only, rows))
     limits = Limits(limit, np.inf, bound.max_norm, False, True)
     settled = np.empty((len(rows.indices) + SIZE) * len(bound.start), rows.values.dtype)
     order = np.zeros(1, np.intp)
@@ -63,7 +64,7 @@ def _learning(
     rows, order, targets, weights, loss, bound, state, fit_intercept, limits, settled_records
 ):  # fmt: skip
     """The kernel that learns rows, and its arguments."""
-    rows, weights = Rows(*map(read_only, rows)), read_only(weights)
+    weights = read_only(weights)
     arrays, ahead = _arrays(state), _ahead(rows, state)
     learner = _learner(bound, state, fit_intercept)
     if state.n_heads == 1:
