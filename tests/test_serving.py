@@ -15,9 +15,11 @@ from common import (
     every_loss,
     random_rows,
     random_targets,
+    run_python,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import config
 from numba.core import event
 from scipy import sparse
 from sklearn.base import clone
@@ -26,6 +28,7 @@ from sklearn.linear_model import SGDClassifier
 from sklearn.pipeline import make_pipeline
 
 from sklearn_adagrad import FieldHasher, rules
+from sklearn_adagrad.estimators.calls import ALL, NOTHING
 from sklearn_adagrad.fields import Log, Quantiles, Words
 from sklearn_adagrad.serving import Predictor
 
@@ -362,6 +365,59 @@ def test_threads_that_learn_and_predict():
         for each in [pool.submit(each) for each in (learn, learn, read, read)]:
             each.result(120)
     assert model.t_ == 5 + 2 * 20 * 50
+
+
+@pytest.mark.parametrize("is_learnt", [False, True])
+def test_an_interrupt_says_whether_the_row_was_learnt(is_learnt):
+    rng = np.random.default_rng(9)
+    X, y = random_rows(rng, 10, FEATURES, 0.3, "float32"), np.arange(10) % 2
+    model = first_of(AdagradClassifier, X, y)
+    predictor = Predictor(model).partial_fit(as_row(X, 5), 1)
+    other, room = copied(model), predictor._learnt
+    call = room._call
+
+    def interrupted():
+        if is_learnt:
+            call()
+        raise KeyboardInterrupt
+
+    room._call = interrupted
+    with pytest.raises(KeyboardInterrupt) as found:
+        predictor.partial_fit(as_row(X, 6), 0)
+    assert found.value.__notes__ == [ALL if is_learnt else NOTHING]
+    room._call = call
+    if is_learnt:
+        other.partial_fit(X[[6]], [0])
+    assert_predicts(predictor, other, as_row(X, 7), X[[7]])
+    predictor.partial_fit(as_row(X, 7), 1)
+    other.partial_fit(X[[7]], [1])
+    assert bits(model) == bits(other)
+
+
+SERVE = """
+from numba.core import event
+with event.install_recorder("numba:compile") as recorder:
+    from sklearn_adagrad import AdagradClassifier, FieldHasher
+    from sklearn_adagrad.serving import Predictor
+    rows = [{"site": "a.com", "user": n, "price": n / 3, "age": 1.0} for n in range(6)]
+    hasher = FieldHasher(2**12, fields={"user": "category", "price": "log"}, interactions="all")
+    X = hasher.fit_transform(rows)
+    for n_classes in (2, 3):
+        y = [n % n_classes for n in range(6)]
+        model = AdagradClassifier().partial_fit(X, y, classes=range(n_classes))
+        for hashes, given in ((hasher, rows), (None, [[1, 5]] * 6)):
+            predictor = Predictor(model, hashes)
+            for row, label in zip(given, y):
+                predictor.partial_fit(row, label).predict_proba(row)
+print(len(recorder.buffer) // 2)
+"""
+
+
+@pytest.mark.skipif(config.DISABLE_JIT, reason="nothing is compiled")
+def test_second_process_compiles_nothing(tmp_path):
+    first, second = (int(run_python("-c", SERVE, NUMBA_CACHE_DIR=str(tmp_path))) for _ in range(2))
+    assert first > 0
+    assert second == 0
 
 
 # --- rows of fields -----------------------------------------------------------------------------
