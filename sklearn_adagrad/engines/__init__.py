@@ -11,6 +11,15 @@ An engine is a module with five functions, each given arrays and the ``BoundRule
 * ``mean_loss(scores, targets, weights, loss)``: the weighted mean over the rows;
 * ``host(state)``: the state in arrays of NumPy that everything else reads.
 
+An engine that serves single rows has three more, for calls that are prepared once:
+
+* ``prepared_learn(rows, targets, weights, loss, bound, state, *, fit_intercept, limit)``: a
+  function without arguments that learns what is then the only row of these arrays; it returns 1,
+  or 0 if the row was not learnt;
+* ``prepared_scores(rows, bound, state, out)``: one that writes the scores into ``out``;
+* ``take(indices, values, indptr, own_indices, own_values, n_features)``: put a row of the user's
+  into such arrays; it returns whether the row is sound.
+
 ``ENGINES`` has all engines by name; the tests run on each of them.
 """
 

@@ -16,7 +16,8 @@ ALL = "All rows of this call were learnt."
 
 def turn_of(estimator):
     """What one thread at a time holds by ``with`` to let ``estimator`` learn."""
-    return vars(estimator).setdefault("_turn", Lock()).held()
+    known = vars(estimator)
+    return (known.get("_turn") or known.setdefault("_turn", Lock())).held()
 
 
 class Pending(NamedTuple):

@@ -569,11 +569,14 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
             The class of the largest score; or 1 for each label whose score is positive, else 0.
         """
         model = self._at_once()
-        scores = model._scores_of_all(X)
-        if model._is_multilabel:
+        return model._labels(model._scores_of_all(X))
+
+    def _labels(self, scores):
+        """The labels of rows that have these scores."""
+        if self._is_multilabel:
             return (scores > 0).astype(np.intp)
         best = scores[:, 0] > 0 if scores.shape[1] == 1 else scores.argmax(axis=1)
-        return model.classes_[best.astype(np.intp)]
+        return self.classes_[best.astype(np.intp)]
 
     @available_if(_has_probabilities)
     def predict_proba(self, X: MatrixLike) -> NDArray:
@@ -608,7 +611,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         return model._probabilities(model._scores_of_all(X))
 
     def _probabilities(self, scores):
-        """The same for rows that have these scores."""
+        """The probabilities of the classes for rows that have these scores."""
         loss = self._loss_for(vars(self))
         with np.errstate(under="ignore"):
             chances = loss.probability(scores)

@@ -359,7 +359,7 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         return model._predictions(model._scores(X))
 
     def _predictions(self, scores):
-        """The same for rows that have these scores."""
+        """The predictions for rows that have these scores."""
         loss, scores = self._loss(), self._flat(scores)
         if not hasattr(loss, "prediction"):
             return scores

@@ -42,6 +42,7 @@ def linear_of(model, *, raw_scores=False):
     link = None if raw_scores else _link_of(loss, model)
     if isinstance(model, AdagradRegressor):
         return Linear(coef, intercept, link, loss, None, model._n_targets is not None)
+    intercept = intercept + np.log(model.negatives_kept).astype(intercept.dtype)
     if link == "logistic" and model.multi_class == "multinomial" and len(model.classes_) > 2:
         link = "logistic" if model._is_multilabel else "softmax"
     return Linear(coef, intercept, link, loss, model.classes_, model._is_multilabel)

@@ -16,6 +16,7 @@ from .plan import Field, Plan, Settings, numbers_of
 from .refused import RowsRefused
 from .rows import columns_of
 from .tables import Batches, forms_of, table_of
+from .values import values_of
 
 _LARGEST = 2**31 - 1
 # What a field may be, by the form of its column; the first is for fields of which nothing is said.
@@ -168,10 +169,9 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             If a column is of another type, a number is infinite, or X has other fields than ``fit``
             saw.
         """
-        table = table_of(X)
-        plan = self._plan_of(table.schema.names, forms_of(table.schema))
-        builder = self._builder(len(table))
-        for batch in Batches(table, self.missing == "bucket"):
+        names, forms, n_rows, batches = self._read(X)
+        plan, builder = self._plan_of(names, forms), self._builder(n_rows)
+        for batch in batches:
             try:
                 entries = plan.entries(batch)
             except RowsRefused as refused:
@@ -203,6 +203,15 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         table = table_of(X)
         plan = self._plan_of(table.schema.names, forms_of(table.schema))
         return names_in(plan, Batches(table, self.missing == "bucket"), columns)
+
+    def _read(self, X):
+        """Names and forms of the fields of ``X``, how many rows there are, and their batches."""
+        keep_missing, values = self.missing == "bucket", values_of(X)
+        if values is not None:
+            return values.names, values.forms, values.n_rows, values.batches(keep_missing)
+        table = table_of(X)
+        names, forms = table.schema.names, forms_of(table.schema)
+        return names, forms, len(table), Batches(table, keep_missing)
 
     @property
     def _n_features_out(self):

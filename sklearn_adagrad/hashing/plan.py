@@ -102,6 +102,37 @@ class Plan:
                 refuse_overflow(entries)
         return entries, int(np.max(sizes, initial=0))
 
+    def calls(self, texts, integers, numbers, entries):
+        """The calls of kernels that fill in the ``entries`` of one row; there must be no bags.
+
+        The first three are each a list of fields by their position in ``fields``, and what their
+        values will be in: ``Ranges``; int64 of shape (1, n), and which are present; float64 of that
+        shape. Integers are hashed by their digits.
+        """
+        keep = self.settings.keep_missing
+        if texts[0]:
+            tiles, slots = self._tiles_of(tuple(texts[0]))
+            columns = np.arange(len(texts[0]), dtype=np.uintp)
+            yield hash_texts, (texts[1], columns, tiles, slots, entries)
+        if integers[0]:
+            chosen, values, present = integers
+            prefixes = Prefixes(*(each[chosen] for each in self._names))
+            digits, slots = np.empty(DIGITS, np.uint8), self._slots[chosen]
+            yield hash_integers, (values, present, prefixes, slots, keep, entries, digits)
+        if numbers[0]:
+            chosen, values = numbers
+            name, missing, slots = (
+                each[chosen] for each in (self._name, self._missing, self._slots)
+            )
+            yield keep_numbers, (values, name, missing, slots, keep, entries)
+        if self.crosses:
+            places, first_of_crosses, _ = self._layout(None)
+            yield cross, (self._crosses, places, first_of_crosses, entries)
+
+    def size_of_row(self):
+        """How many entries every row has; there must be no bags."""
+        return int(self._layout(None)[2][0])
+
     def _layout(self, batch):
         """Where the entries of each field are, those of crosses begin, and each row's number."""
         if self.bags:

@@ -50,9 +50,9 @@ class Bar:
     def __init__(self, n_rows):
         progress, console = optional("rich.progress"), optional("rich.console")
         self._bar = progress.Progress(
-            progress.TextColumn("{task.completed:,.0f} rows"), progress.BarColumn(20),
-            progress.TextColumn("{task.fields[speed]}  {task.fields[figures]}"),
-            progress.TimeElapsedColumn(), console=console.Console(stderr=True),
+            progress.TextColumn("{task.completed:,.0f} rows"), progress.BarColumn(10),
+            progress.TextColumn("{task.fields[speed]}"), progress.TimeElapsedColumn(),
+            progress.TextColumn("{task.fields[figures]}"), console=console.Console(stderr=True),
         )  # fmt: skip
         self._task = self._bar.add_task("", total=n_rows, speed="", figures="")
 

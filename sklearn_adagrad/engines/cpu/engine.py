@@ -4,8 +4,9 @@ import numpy as np
 
 from ...arithmetic.jit import read_only, variant
 from ...arithmetic.lanes import SIZE, padded
+from ...arithmetic.prepared import prepared
 from ...formulas.rules import Settings, is_lazy
-from ...input.rows import Verdict
+from ...input.rows import Rows, Verdict, bits_of
 from ...model.binding import reading
 from ...model.state import by_head
 from . import heads as several
@@ -13,6 +14,7 @@ from . import one_head as single
 from . import rows as every_row
 from .losses import judge_of
 from .one_head import Ahead, Batch, Learner, Limits
+from .one_row import take  # noqa: F401
 
 # How many entries ahead memory is asked for entries and records: far enough to hide the
 # trip there, near enough for the first-level cache. A model that a second-level cache holds
@@ -38,27 +40,69 @@ def learn(
     with ``refuses`` too, only if it is not the row that is out of range for a model of zeros.
     ``scores``, of shape (n_rows, n_heads), receives those of each row just before it is learnt.
     """
+    kernel, arguments = _learning(
+        rows, order, targets, weights, loss, bound, state, fit_intercept,
+        Limits(limit, max_abs, bound.max_norm, drops, refuses), _room_for_settled(rows, bound),
+        scores,
+    )  # fmt: skip
+    done = kernel(*arguments)
+    return order[done] if done < len(order) else None
+
+
+def prepared_learn(rows, targets, weights, loss, bound, state, *, fit_intercept, limit):
+    """A function that does what ``learn`` does for the one row that ``rows`` then holds.
+
+    ``refuses`` it too. Returns 1, or 0 if the row was not learnt.
+    """
+    rows = Rows(*map(read_only, rows))
+    limits = Limits(limit, np.inf, bound.max_norm, False, True)
+    settled = np.empty((len(rows.indices) + SIZE) * len(bound.start), rows.values.dtype)
+    order = np.zeros(1, np.intp)
+    return prepared(
+        _learning(rows, order, targets, weights, loss, bound, state, fit_intercept, limits, settled)
+    )
+
+
+def _learning(
+    rows, order, targets, weights, loss, bound, state, fit_intercept, limits, settled_records,
+    scores=None,
+):  # fmt: skip
+    """The kernel that learns rows, and its arguments."""
+    weights = read_only(weights)
     arrays, ahead = _arrays(state), _ahead(rows, state)
     learner = _learner(bound, state, fit_intercept)
-    weights, limits = read_only(weights), Limits(limit, max_abs, bound.max_norm, drops, refuses)
     if state.n_heads == 1:
-        kernel = variant(single.learn, bound.rule)
         seen = _NO_SCORES[:, 0] if scores is None else scores[:, 0]
         batch = Batch(rows, order, read_only(targets.values[:, 0]), weights, seen)
-        settled_records = _room_for_settled(rows, bound)
-        done = kernel(batch, judge_of(loss, True), learner, arrays, limits, ahead, settled_records)
-    else:
-        kernel = variant(several.learn_heads, bound.rule)
-        seen = _NO_SCORES if scores is None else scores
-        batch = Batch(rows, order, _read_only(targets), weights, seen)
-        judge, buffers = judge_of(loss, False), _buffers(state)
-        done = kernel(batch, judge, learner, arrays, limits, ahead.rows, buffers)
-    return order[done] if done < len(order) else None
+        judge = judge_of(loss, True)
+        arguments = batch, judge, learner, arrays, limits, ahead, settled_records
+        return variant(single.learn, bound.rule), arguments
+    seen = _NO_SCORES if scores is None else scores
+    batch = Batch(rows, order, _read_only(targets), weights, seen)
+    judge, buffers = judge_of(loss, False), _buffers(state)
+    arguments = batch, judge, learner, arrays, limits, ahead.rows, buffers
+    return variant(several.learn_heads, bound.rule), arguments
 
 
 def scores(rows, bits, n_features, bound, state):
     """Scores of all rows, of shape (n_rows, n_heads), and the ``Verdict`` on the rows."""
     out = np.empty((len(rows.indptr) - 1, state.n_heads))
+    kernel, arguments = _scoring(rows, bits, n_features, bound, state, out)
+    return out, Verdict(*kernel(*arguments))
+
+
+def prepared_scores(rows, bound, state, out):
+    """A function that does what ``scores`` does for the rows that ``rows`` then holds.
+
+    They must be sound. It writes into ``out``.
+    """
+    rows = Rows(*map(read_only, rows))
+    bits = bits_of(rows.values)
+    return prepared(_scoring(rows, bits, state.n_features, bound, state, out))
+
+
+def _scoring(rows, bits, n_features, bound, state, out):
+    """The kernel that scores rows, and its arguments."""
     learner = _learner(bound, state, True)
     learner = learner._replace(
         rule=reading(bound.rule), intercept_rule=reading(bound.intercept_rule)
@@ -67,12 +111,10 @@ def scores(rows, bits, n_features, bound, state):
     names = ("cells", "intercept", "totals", "losses")
     arrays = arrays._replace(**{name: read_only(getattr(arrays, name)) for name in names})
     if state.n_heads == 1:
-        kernel, ahead = variant(single.score, learner.rule), _ahead(rows, state)
-        verdict = kernel(rows, bits, n_features, learner, arrays, ahead, out[:, 0])
-    else:
-        kernel, sums = variant(several.score_heads, learner.rule), _buffers(state).sums
-        verdict = kernel(rows, bits, n_features, learner, arrays, sums, out)
-    return out, Verdict(*verdict)
+        arguments = rows, bits, n_features, learner, arrays, _ahead(rows, state), out[:, 0]
+        return variant(single.score, learner.rule), arguments
+    arguments = rows, bits, n_features, learner, arrays, _buffers(state).sums, out
+    return variant(several.score_heads, learner.rule), arguments
 
 
 def mean_loss(scores, targets, weights, loss):
