@@ -278,7 +278,8 @@ from sklearn_adagrad import AdagradClassifier, FieldHasher
 from sklearn_adagrad.readers import Delimited
 from sklearn_adagrad.streams import fit_stream
 log = Delimited("-", FieldHasher(16), target="y", chunk_rows=2)
-history = fit_stream(AdagradClassifier(), log, classes=[0, 1], checkpoint=sys.argv[1])
+history = fit_stream(AdagradClassifier(), log, classes=[0, 1], checkpoint=sys.argv[1],
+                     checkpoint_seconds=0)
 print(history.n_rows, history.interrupted)
 """
 
@@ -291,13 +292,13 @@ def test_ctrl_c_while_a_pipe_says_nothing(tmp_path):
     )  # fmt: skip
     child.stdin.write("y,a\n1,u\n0,v\n1,w\n")
     child.stdin.flush()
-    time.sleep(4)
+    wait_for(tmp_path / "checkpoint", child)
+    time.sleep(0.2)
     child.send_signal(signal.SIGINT)
-    output = child.stdout.read()
-    child.stdin.close()
-    assert child.wait(60) == 0, child.stderr.read()
-    assert output.split()[1] == "True"
-    assert load(tmp_path / "checkpoint").t_ == int(output.split()[0])
+    code = child.wait(60)  # its input stays open
+    output, errors = child.communicate()
+    assert (code, output.split()) == (0, ["2", "True"]), errors
+    assert load(tmp_path / "checkpoint").t_ == 2
 
 
 def test_stream_that_ended_is_ended(tmp_path):

@@ -5,6 +5,7 @@ import os
 from ..files import models
 from ..readers.base import Reader
 from ..saving import KNOWN_TYPES
+from .metrics import METRICS
 
 
 def identity_of(chunks):
@@ -32,15 +33,20 @@ class Checkpoint:
         stream = {"source": self._identity, **progress}
         models.write(self.path, self._estimator, more={"stream": stream})
 
-    def resume(self):
-        """Let the estimator be what was saved, and return the progress."""
+    def read(self):
+        """The progress that was saved, if it is of the same estimator and rows."""
         own = [type(each) for each in _parts_of(self._estimator.get_params(deep=False))]
-        model, stream = models.read(self.path, [*KNOWN_TYPES, *own], ("model", "stream"))
+        types = [*KNOWN_TYPES, *METRICS, *own]
+        model, stream = models.read(self.path, types, ("model", "stream"))
         if stream is None:
             raise ValueError(f"{self.path!r} is a model, but no checkpoint of a stream.")
         self._check_same(model, stream)
-        self._estimator._become(model)
+        self._model = model
         return stream
+
+    def restore(self):
+        """Let the estimator be what was read."""
+        self._estimator._become(self._model)
 
     def _check_same(self, model, stream):
         if type(model) is not type(self._estimator):

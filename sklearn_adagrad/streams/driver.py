@@ -130,12 +130,18 @@ def fit_stream(
         raise ValueError("resume=True needs a checkpoint.")
     run = _Run(estimator, {} if classes is None else {"classes": classes}, window)
     if resume and checkpoint.exists():
-        run.progress = checkpoint.resume()
+        run.progress = checkpoint.read()
+        checkpoint.restore()
     report = report_of(report, max_rows)
-    with report, Interrupts() as interrupts:
-        history = _loop(
-            run, iter(chunks), max_rows, report, interrupts, checkpoint, checkpoint_seconds
-        )
+    chunks = iter(chunks)
+    try:
+        with report, Interrupts() as interrupts:
+            history = _loop(
+                run, chunks, max_rows, report, interrupts, checkpoint, checkpoint_seconds
+            )
+    finally:
+        if hasattr(chunks, "close"):  # what a reader has open
+            chunks.close()
     if history.interrupted:
         report.say(f"Stopped by Ctrl-C after {history.n_rows:,} rows.")
     return history
@@ -197,7 +203,8 @@ class _Run:
         """All this as values."""
         return {
             "n_rows": self.n_rows, "seconds": self.seconds, "window": self._window,
-            "lines": self.lines, "sums": self._sums, "total": self._total,
+            "lines": self.lines, "metrics": self._metrics, "sums": self._sums,
+            "total": self._total,
         }  # fmt: skip
 
     @progress.setter
@@ -207,7 +214,9 @@ class _Run:
                 f"window={self._window}, but the checkpoint was made with {saved['window']}."
             )
         self.n_rows, self._before, self.lines = saved["n_rows"], saved["seconds"], saved["lines"]
-        self._sums, self._total = saved["sums"], saved["total"]
+        self._metrics, self._sums, self._total = (
+            saved[name] for name in ("metrics", "sums", "total")
+        )
 
     def learn(self, X, y, sample_weight):
         """Learn a chunk, and return the lines that are complete with it."""
@@ -246,8 +255,7 @@ class _Run:
     def _begin(self, metrics):
         if self._metrics is None:
             self._metrics = metrics
-            self._sums = self._sums or metrics.empty()
-            self._total = self._total or metrics.empty()
+            self._sums, self._total = metrics.empty(), metrics.empty()
 
     def _end_of_window(self, n_rows):
         """After how many rows the window ends that the next row is in."""

@@ -24,10 +24,8 @@ class _Judged(NamedTuple):
     weights: np.ndarray
 
 
-class LogOdds:
+class LogOdds(NamedTuple):
     """Two classes, predicted as log-odds."""
-
-    names = ("log_loss", "roc_auc", "calibration", "normalized_entropy")
 
     def empty(self):
         return {"sums": np.zeros(4), "histogram": np.zeros((2, BINS))}
@@ -59,10 +57,8 @@ class LogOdds:
         }
 
 
-class Scores:
+class Scores(NamedTuple):
     """Two classes, predicted as scores of which positive ones are for the second."""
-
-    names = ("accuracy", "roc_auc")
 
     def empty(self):
         return {"sums": np.zeros(2), "histogram": np.zeros((2, BINS))}
@@ -81,16 +77,13 @@ class Scores:
         return {"accuracy": _ratio(right, weight), "roc_auc": roc_auc(sums["histogram"])}
 
 
-class Chances:
+class Chances(NamedTuple):
     """Several classes, predicted as their probabilities. ``y`` are their numbers."""
 
-    names = ("log_loss", "accuracy", "normalized_entropy")
-
-    def __init__(self, n_classes):
-        self._n_classes = n_classes
+    n_classes: int
 
     def empty(self):
-        return {"sums": np.zeros(3), "counts": np.zeros(self._n_classes)}
+        return {"sums": np.zeros(3), "counts": np.zeros(self.n_classes)}
 
     def judged(self, y, predicted, weights):
         chance = np.maximum(predicted[np.arange(len(y)), y], np.finfo(np.float64).eps)
@@ -113,10 +106,8 @@ class Chances:
         }
 
 
-class Labels:
+class Labels(NamedTuple):
     """Classes, predicted as such. ``y`` and the predictions are their numbers."""
-
-    names = ("accuracy",)
 
     def empty(self):
         return {"sums": np.zeros(2)}
@@ -132,10 +123,8 @@ class Labels:
         return {"accuracy": _ratio(sums["sums"][1], sums["sums"][0])}
 
 
-class Numbers:
+class Numbers(NamedTuple):
     """Numbers, of one target or several; of these the mean, and one R2 of all together."""
-
-    names = ("mean_squared_error", "mean_absolute_error", "r2")
 
     def empty(self):
         return {"sums": np.zeros(5)}
@@ -161,6 +150,9 @@ class Numbers:
             "mean_absolute_error": _ratio(absolutes, weight),
             "r2": 1.0 - _ratio(squares, spread),
         }
+
+
+METRICS = (LogOdds, Scores, Chances, Labels, Numbers)
 
 
 def roc_auc(histogram):

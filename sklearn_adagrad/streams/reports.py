@@ -68,8 +68,8 @@ class Bar:
         self._bar.update(self._task, completed=n_rows, speed=speed)
 
     def line(self, line, is_last):
-        figures = (f"{name.replace('_', ' ')} {line[name]:.4g}" for name in metrics_of(line))
-        self._bar.update(self._task, figures=", ".join(figures))
+        name = metrics_of(line)[0]  # a bar is narrow
+        self._bar.update(self._task, figures=f"{name.replace('_', ' ')} {line[name]:.4g}")
 
     def say(self, text):
         self._bar.console.print(text)
