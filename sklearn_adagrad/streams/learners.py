@@ -45,7 +45,7 @@ def learn(estimator, X, y, sample_weight, given):
         scores = estimator._progressive_partial_fit(X, y, **more)
         scores[weights == 0] = 0.0  # they have none
         return _of_scores(estimator, np.asarray(y), scores, weights)
-    predicted = _of_rows(estimator, X, y, weights) if _is_fitted(estimator) else None
+    predicted = predicted_of(estimator, X, y, weights) if _is_fitted(estimator) else None
     estimator.partial_fit(X, y, **more)
     return predicted
 
@@ -69,8 +69,9 @@ def _of_scores(model, y, scores, weights):
     return Predicted(Scores(), positive, scores, weights, n_heads)
 
 
-def _of_rows(estimator, X, y, weights):
-    y = np.asarray(y)
+def predicted_of(estimator, X, y, weights=None):
+    """What a fitted estimator predicts for rows; their weights are 1 by default."""
+    y, weights = np.asarray(y), np.ones(X.shape[0]) if weights is None else weights
     if is_regressor(estimator):
         return Predicted(Numbers(), y, estimator.predict(X), weights)
     classes = np.asarray(estimator.classes_)
