@@ -23,6 +23,8 @@ NAMES = (
     "calibration",
     "hashing",
     "end_to_end",
+    "streams",
+    "saving",
     "published",
 )
 

@@ -17,6 +17,7 @@ _HEADINGS = {
     "resident": "MB resident",
     "bytes_per_feature": "bytes per feature",
     "bytes_per_row": "bytes per row",
+    "megabytes": "MB on disk",
     "data_bytes_per_row": "a row itself",
     "input_copied": "input copied",
     "setting": "setting",

@@ -1,6 +1,6 @@
 """Draw the pictures of the documentation anew, in docs/images.
 
-    python examples/pictures.py                             # all five: about five minutes
+    python examples/pictures.py                             # all six: about six minutes
     python examples/pictures.py click_through search_rates  # only these
     python examples/pictures.py --texts texts.jsonl.gz      # the 20 newsgroups, not downloaded
 
@@ -16,7 +16,10 @@ from pathlib import Path
 
 from text_pipeline import FOUR
 
-EXAMPLES = ["click_through", "text_pipeline", "many_classes", "search_rates", "sparse_models"]
+EXAMPLES = [
+    "click_through", "click_stream", "text_pipeline", "many_classes", "search_rates",
+    "sparse_models",
+]  # fmt: skip
 HERE = Path(__file__).parent
 IMAGES = HERE.parent / "docs" / "images"
 
