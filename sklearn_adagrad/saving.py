@@ -63,8 +63,8 @@ def save(model: Any, path: str | PathLike, *, serving: bool = False) -> None:
     >>> from sklearn.pipeline import make_pipeline
     >>> import sklearn_adagrad
     >>> rows = [{"site": "a.com"}, {"site": "b.org"}]
-    >>> parts = sklearn_adagrad.FieldHasher(2**10), sklearn_adagrad.AdagradClassifier()
-    >>> model = make_pipeline(*parts).fit(rows, [1, 0])
+    >>> learner = sklearn_adagrad.AdagradClassifier(lr=1.0)
+    >>> model = make_pipeline(sklearn_adagrad.FieldHasher(2**10), learner).fit(rows, [1, 0])
     >>> path = os.path.join(tempfile.mkdtemp(), "model.safetensors")
     >>> sklearn_adagrad.save(model, path)
     >>> sklearn_adagrad.load(path).predict(rows)

@@ -46,12 +46,16 @@ def _both(name, model, folder, rounds):
         ways["skops"] = partial(skops.io.dump, model), partial(skops.io.load, trusted=TRUSTED_TYPES)
     for verb, place in (("save", 0), ("load", 1)):
         contestants = [
-            Contestant(who, lambda _, who=who, way=way: way[place](folder / who.replace(" ", "")))
+            Contestant(who, partial(_called, way[place], folder / who.replace(" ", "")))
             for who, way in ways.items()
         ]
         for record in compare({"case": f"{verb}, {name}"}, contestants, rounds):
             size = (folder / record["contestant"].replace(" ", "")).stat().st_size
             yield {**record, "megabytes": size / 1e6}
+
+
+def _called(way, path, _):
+    return way(path)
 
 
 def _pickled(model, path):

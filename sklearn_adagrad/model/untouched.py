@@ -5,6 +5,8 @@ import numpy as np
 from .binding import chain
 from .state import copy_state, field, new_state
 
+_FEW = 8  # words of a record
+
 
 def forget(bound, state, threshold):
     """A copy of ``state`` in which features are new whose weights are all within ``threshold``."""
@@ -25,7 +27,7 @@ def compact(bound, state):
     began, table = _beginning(bound, state), state.tables["weights"]
     if began is None:
         return state.tables
-    places = np.flatnonzero((_words(table) != _words(began.tables["weights"])).any(axis=1))
+    places = np.flatnonzero(_differs(table, began.tables["weights"]))
     if 2 * len(places) > len(table):
         return state.tables
     touched = {"size": len(table), "places": places, "records": table[places]}
@@ -60,6 +62,17 @@ def _beginning(bound, state):
 
 def _new_state(bound, n_features, dtype, n_heads):
     return new_state(bound, n_features, dtype, n_heads // bound.n_candidates)
+
+
+def _differs(table, other):
+    """Which records of two tables differ in some bit."""
+    a, b = _words(table), _words(other)
+    if a.shape[1] > _FEW:
+        return (a != b).any(axis=1)
+    differs = a[:, 0] != b[:, 0]  # NumPy is slow at many sums of few
+    for n in range(1, a.shape[1]):
+        differs |= a[:, n] != b[:, n]
+    return differs
 
 
 def _words(table):

@@ -38,22 +38,28 @@ MODELS = {
     "pipeline": (make_pipeline(hasher, AdagradClassifier()), TABLE, CLICKS),
 }  # fmt: skip
 
-folder = Path(__file__).parent / f"format_{FORMAT}"
-folder.mkdir()
-for name, (model, rows, y) in MODELS.items():
-    model.set_params(**{each: 1 for each in model.get_params() if each.endswith("max_iter")})
-    model.set_params(**{each: None for each in model.get_params() if each.endswith("__tol")})
-    if hasattr(model, "tol"):
-        model.tol = None
-    model.fit(rows, y)
-    methods = ("decision_function", "predict_proba", "predict")
-    known = {
-        "rows": rows if isinstance(rows, list) else rows.tolist(),
-        "y": y.tolist(),
-        "predictions": [
-            getattr(model, each)(rows).tolist() for each in methods if hasattr(model, each)
-        ],
-    }
-    (folder / f"{name}.json").write_text(json.dumps(known))
-    for kind in ("", "-serving"):
-        save(model, folder / f"{name}{kind}.safetensors", serving=bool(kind))
+
+def main():
+    folder = Path(__file__).parent / f"format_{FORMAT}"
+    folder.mkdir()
+    for name, (model, rows, y) in MODELS.items():
+        model.set_params(**{each: 1 for each in model.get_params() if each.endswith("max_iter")})
+        model.set_params(**{each: None for each in model.get_params() if each.endswith("__tol")})
+        if hasattr(model, "tol"):
+            model.tol = None
+        model.fit(rows, y)
+        methods = ("decision_function", "predict_proba", "predict")
+        known = {
+            "rows": rows if isinstance(rows, list) else rows.tolist(),
+            "y": y.tolist(),
+            "predictions": [
+                getattr(model, each)(rows).tolist() for each in methods if hasattr(model, each)
+            ],
+        }
+        (folder / f"{name}.json").write_text(json.dumps(known))
+        for kind in ("", "-serving"):
+            save(model, folder / f"{name}{kind}.safetensors", serving=bool(kind))
+
+
+if __name__ == "__main__":
+    main()
