@@ -505,3 +505,11 @@ def test_dictionaries_of_views(kind, names):
     coded = pa.DictionaryArray.from_arrays(codes, pa.array(names, pa.string_view()))
     plain = [names[0], names[1], None, names[0]]
     assert_same(hasher.transform({"f": coded}), hasher.transform({"f": plain}))
+
+
+@pytest.mark.parametrize("kind", ["category", "words", "number", "log"])
+def test_nan_alone_is_a_missing_value(kind):
+    hasher = FieldHasher(64, fields={"a": kind})
+    for rows in ([{"a": float("nan")}], [{"a": None}, {"a": float("nan")}], [{"a": np.nan}]):
+        missing = hasher.transform([{"a": None}] * len(rows))
+        assert (hasher.transform(rows) != missing).nnz == 0

@@ -1,8 +1,12 @@
 """A predictor gives what its estimator gives for a matrix of one row, to the last bit."""
 
+import gc
 import pickle
+import signal
+import sys
 import threading
 import warnings
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -516,3 +520,117 @@ def test_a_hasher_that_changes():
         predictor.predict(row)
     with pytest.raises(ValueError, match="hasher was fitted"):
         predictor.predict(["a", 2.0])
+
+
+def test_rows_of_texts_in_two_threads():
+    """What is found while a text is hashed belongs to the thread that hashes it."""
+    hasher = FieldHasher(2**18)
+    first, second = ({f"f{n}": each for n in range(40)} for each in "ab")
+    model = AdagradRegressor().partial_fit(hasher.transform([first, second]), [1.0, -1.0])
+    predictor, stop = Predictor(model, hasher), threading.Event()
+    predictor.predict(first)
+    wanted = predictor.predict(first)
+
+    def disturb():
+        while not stop.is_set():
+            predictor.predict(second)
+
+    thread = threading.Thread(target=disturb)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    thread.start()
+    try:
+        assert {predictor.predict(first) for _ in range(30_000)} == {wanted}
+    finally:
+        stop.set()
+        thread.join()
+        sys.setswitchinterval(interval)
+
+
+def test_two_threads_have_buffers_of_their_own():
+    hasher = FieldHasher(2**10)
+    model = AdagradRegressor().partial_fit(hasher.transform([{"a": "u"}]), [1.0])
+    predictor = Predictor(model, hasher)
+    predictor.predict({"a": "u"})
+    predictor.predict({"a": "u"})
+    form = predictor._form
+    calls = [
+        next(iter(form.plan.calls((form.texts, None), ([], None, None), ([], None), None)))
+        for _ in range(2)
+    ]
+    (_, first), (_, second) = calls
+    assert not np.shares_memory(first[2].hashes, second[2].hashes)
+
+
+def test_order_of_the_fields_of_a_dict():
+    """Numbers that share a column are summed in the order in which they are given."""
+    hasher = FieldHasher(1, alternate_sign=False)
+    rows = [{"a": 0.1, "b": 0.2, "c": 0.3}, {"c": 1e16, "b": -1e16, "a": 1.0}]
+    model = AdagradRegressor().partial_fit(hasher.transform(rows[:1]), [1.0])
+    predictor = Predictor(model, hasher)
+    for row in rows * 3:
+        assert predictor.predict(row) == model.predict(hasher.transform(row))[0]
+
+
+def test_share_of_negatives_that_is_set_later():
+    model = AdagradClassifier("hinge").partial_fit(np.eye(2), [0, 1], classes=[0, 1])
+    predictor = Predictor(model).partial_fit([1], 1)
+    model.set_params(negatives_kept=0.5)
+    for call in (lambda: predictor.partial_fit([1], 1), lambda: predictor.predict([1])):
+        with pytest.raises(ValueError, match=r"negatives_kept=0\.5 needs loss='log_loss'"):
+            call()
+    model = AdagradClassifier().partial_fit(np.eye(2), [0, 1], classes=[0, 1])
+    predictor = Predictor(model)
+    for wrong in (0, -1, 2.0, "x", None):
+        model.set_params(negatives_kept=wrong)
+        for call in (lambda: predictor.predict([1]), lambda: model.predict(np.eye(2))):
+            with pytest.raises(ValueError, match="must be a number in"):
+                call()
+
+
+def test_old_models_are_not_kept():
+    model = AdagradRegressor(max_iter=1, tol=None).fit(np.eye(2), [0.0, 1.0])
+    predictor = Predictor(model)
+    threads = [threading.Thread(target=predictor.predict, args=([1],)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    old = weakref.ref(model._state.guard)
+    model.fit(np.eye(2), [1.0, 0.0])
+    predictor.predict([1])
+    gc.collect()
+    assert old() is None
+
+
+def test_signal_handler_that_learns_too():
+    """The row that it interrupts is learnt all the same."""
+    model = AdagradRegressor().partial_fit(np.eye(3), [0.0, 0.0, 0.0])
+    predictor, learnt = Predictor(model), 0
+
+    def handler(*_):
+        predictor.partial_fit([2], 0.0)
+
+    predictor.partial_fit([0], 1.0)
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        for n in range(2000):
+            if n % 10 == 0:
+                signal.setitimer(signal.ITIMER_REAL, 1e-5 * (1 + n % 70))
+            predictor.partial_fit([0], 1.0)
+            learnt += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert learnt == 2000
+    assert model.t_ > 2004
+    plain = AdagradRegressor().partial_fit(np.eye(3), [0.0, 0.0, 0.0])
+    for _ in range(2001):
+        plain.partial_fit(np.eye(3)[:1], [1.0])
+    assert model.predict(np.eye(3))[0] == pytest.approx(plain.predict(np.eye(3))[0], abs=0.1)
+
+
+def test_index_that_is_no_int64():
+    model = AdagradRegressor().partial_fit(np.eye(2), [0.0, 1.0])
+    with pytest.raises(ValueError, match="Index 18446744073709551615 of row is out of range"):
+        Predictor(model).predict(np.array([2**64 - 1], np.uint64))

@@ -228,9 +228,10 @@ def test_pruning_with_every_kind_of_rule(case, data):
 @pytest.mark.parametrize(
     ("threshold", "error", "message"),
     [
-        (-1.0, ValueError, "threshold=-1 is out of range: it must be at least 0 and finite"),
+        (-1.0, ValueError, "threshold=-1.0 is out of range: it must be at least 0 and finite"),
         (np.nan, ValueError, "threshold=nan"),
         (np.inf, ValueError, "threshold=inf"),
+        (10**400, ValueError, "threshold=1000.* is out of range"),
         ("small", TypeError, "threshold='small' must be a number"),
         (None, TypeError, "threshold=None must be a number"),
     ],

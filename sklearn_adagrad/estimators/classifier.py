@@ -481,11 +481,14 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
 
     def _check_sampling(self, loss, fitted):
         """The correction is exact for log-odds, and for one kind of negative rows."""
-        said = f"negatives_kept={self.negatives_kept:g} needs"
+        kept = self.negatives_kept
+        if not (isinstance(kept, Real) and 0 < kept <= 1):
+            raise ValueError(f"negatives_kept={kept!r} must be a number in (0, 1].")
+        said = f"negatives_kept={kept:g} needs"
         if not isinstance(loss, LogLoss):
             raise ValueError(
                 f"{said} loss='log_loss', but loss={self.loss!r}. Leave it out, and give the "
-                f"negative rows a sample_weight of {1 / self.negatives_kept:g}."
+                f"negative rows a sample_weight of {1 / kept:g}."
             )
         if len(fitted["classes_"]) != 2 or fitted["_is_multilabel"]:
             kind = "labels" if fitted["_is_multilabel"] else "classes"
@@ -548,9 +551,13 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         """Scores for rows of which none was left out by sampling."""
         scores = self._scores(X)
         if self.negatives_kept != 1:
-            self._check_sampling(self._loss(), vars(self))
-            scores += log(self.negatives_kept)
+            scores += self._shift()
         return scores
+
+    def _shift(self):
+        """What is added to the scores of sampled rows."""
+        self._check_sampling(self._loss(), vars(self))
+        return log(self.negatives_kept)
 
     def _flat(self, columns):
         return columns[:, 0] if columns.shape[1] == 1 else columns

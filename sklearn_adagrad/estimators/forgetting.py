@@ -1,5 +1,6 @@
 """Models with many zeros or small weights, and how they forget them."""
 
+import sys
 from numbers import Real
 from typing import Self
 
@@ -84,9 +85,9 @@ class Forgetting(Fitted):
         """
         if not isinstance(threshold, Real):
             raise TypeError(f"threshold={threshold!r} must be a number.")
-        if not 0 <= threshold < np.inf:
+        if not 0 <= threshold <= sys.float_info.max:
             raise ValueError(
-                f"threshold={threshold:g} is out of range: it must be at least 0 and finite."
+                f"threshold={threshold!r} is out of range: it must be at least 0 and finite."
             )
         return self._forget(float(threshold))
 

@@ -98,6 +98,8 @@ def labels_of(classes):
             f"The labels are of type {type(classes[0]).__name__}, but ONNX has texts and integers "
             "only: train with their positions in classes_."
         )
+    if classes.dtype == np.uint64 and classes.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"The label {classes.max()} is too large for ONNX, which has int64.")
     return classes.astype(np.int64)
 
 

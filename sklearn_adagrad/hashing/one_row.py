@@ -101,13 +101,15 @@ class Form:
     def __init__(self, known, plan, values, is_in_order):
         self._known, self.plan, self.names = known, plan, values.names
         self.size, self._set = plan.size_of_row(), set(values.names)
-        self._is_in_order, self._is_crossed = is_in_order, known["interactions"] == "all"
+        self._is_in_order = is_in_order
         self.columns = columns_of(plan.settings.n_features, known["alternate_sign"])
         self.texts, self.integers, self.ranked, self.logs, self.plain = [], [], [], [], []
         groups = {Quantiles: self.ranked, Log: self.logs, Number: self.plain}
         for n, field in enumerate(plan.fields):
             by_form = self.integers if values.form(field.position) == "integers" else self.texts
             groups.get(type(field.kind), by_form).append(n)
+        # Sums of ones do not depend on their order, which that of the fields decides.
+        self._any_order = not self.plain and known["interactions"] != "all"
 
     def is_of(self, hasher):
         """Whether the hasher is what it was."""
@@ -120,7 +122,7 @@ class Form:
             known = self._is_in_order and type(row) in (list, tuple)
             return known and len(row) == len(self.names)
         names = list(row)
-        return names == self.names or (not self._is_crossed and set(names) == self._set)
+        return names == self.names or (self._any_order and set(names) == self._set)
 
     def fits(self, rows):
         """Whether ``rows`` have room for one."""

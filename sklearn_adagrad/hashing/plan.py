@@ -111,7 +111,7 @@ class Plan:
         """
         keep = self.settings.keep_missing
         if texts[0]:
-            tiles, slots = self._tiles_of(tuple(texts[0]))
+            tiles, slots = self._new_tiles(texts[0])  # others may work at the same time
             columns = np.arange(len(texts[0]), dtype=np.uintp)
             yield hash_texts, (texts[1], columns, tiles, slots, entries)
         if integers[0]:
@@ -198,10 +198,12 @@ class Plan:
     def _tiles_of(self, chosen):
         """The tiles of some fields, and their places among the entries of a row."""
         if chosen not in self._tiles:
-            some = list(chosen)
-            tiles = tiles_of(Prefixes(*(each[some] for each in self._names)))
-            self._tiles[chosen] = tiles, self._slots[some].astype(np.uintp)
+            self._tiles[chosen] = self._new_tiles(list(chosen))
         return self._tiles[chosen]
+
+    def _new_tiles(self, some):
+        tiles = tiles_of(Prefixes(*(each[some] for each in self._names)))
+        return tiles, self._slots[some].astype(np.uintp)
 
     def _prefixes(self, n):
         return Prefixes(*(each[n : n + 1] for each in self._names))

@@ -32,13 +32,18 @@ def values_of(X):
     if not all(isinstance(row, Mapping) for row in rows):
         return None
     names = list(dict.fromkeys(name for row in rows for name in row))
-    columns = [[row.get(name) for row in rows] for name in names]
+    columns = [[_known(row.get(name)) for row in rows] for name in names]
     if not names or not all(type(name) is str for name in names):
         return None
     forms = [_FORMS.get(frozenset(map(type, column)) - {type(None)}) for column in columns]
     if None in forms or not all(map(_is_in_range, columns)):
         return None
     return Values(names, forms, columns)
+
+
+def _known(value):
+    """``value``, or None for NaN, which is a missing value."""
+    return None if type(value) is float and value != value else value
 
 
 def _is_in_range(column):

@@ -17,6 +17,7 @@ from .rooms import Learnt, Scored
 _INDICES = (np.dtype(np.int32), np.dtype(np.int64))
 _VALUES = (np.dtype(np.float32), np.dtype(np.float64))
 _ONE = np.ones(1)
+_LARGEST = 2**63 - 1
 _CERTAIN = 700.0  # beyond, the exponentials of scores underflow, of which NumPy may warn
 _SIZE = 64  # entries that there is room for at first
 _FORMS = 16  # of rows of fields, among which each is expected in the one seen last
@@ -225,7 +226,7 @@ class Predictor:
         """
         model = self._model
         with turn_of(model):
-            room = self._learnt
+            room, self._learnt = self._learnt, None  # a handler of signals may learn meanwhile
             if (
                 room is not None
                 and room.is_of(model)
@@ -236,10 +237,12 @@ class Predictor:
                 t = room.t
                 ACCOUNT.tell = lambda: NOTHING if room.t == t else ALL
                 if room.learn():
+                    self._learnt = room
                     return self
             model.partial_fit(self._matrix(row), np.asarray([y]), sample_weight=[sample_weight])
             if room is None or not room.is_of(model) or room.size < self._size:
-                self._learnt = Learnt(model, self._size) if Learnt.is_for(model) else None
+                room = Learnt(model, self._size) if Learnt.is_for(model) else None
+            self._learnt = room
         return self
 
     def _scored(self, row):
@@ -247,6 +250,7 @@ class Predictor:
         try:
             room = self._rooms.pop()  # of no other thread
             if not room.is_of(self._model) or room.size < self._size:
+                self._rooms = []  # the others are as old
                 room = Scored(self._model, self._size)
         except IndexError:
             room = Scored(self._model, self._size)
@@ -326,6 +330,8 @@ def _entries(row):
                 f"The indices of row are of dtype {indices.dtype} and shape {indices.shape}: they "
                 "must be integers, in a vector."
             )
+        if indices.dtype == np.uint64 and len(indices) and indices.max() > _LARGEST:
+            raise ValueError(f"Index {indices.max()} of row is out of range.")
         indices = indices.astype(np.int64)
     if values is None:
         return indices, _ONE

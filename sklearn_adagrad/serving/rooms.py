@@ -1,6 +1,5 @@
 """Rooms for a single row, with the prepared calls that score it and learn it."""
 
-from math import log
 from numbers import Real
 from operator import is_, itemgetter
 
@@ -73,7 +72,9 @@ class Scored(Room):
             self.classes = model.classes_
             if type(loss) in CLASSIFICATION.values() and self.has_chances:
                 self.chance = loss.probability
-        self._shift = log(getattr(model, "negatives_kept", 1.0))
+        self._shift = 0.0
+        if self.is_classifier and model.negatives_kept != 1:
+            self._shift = model._shift()
         self.is_identity = (
             not self.is_classifier and model._n_targets is None and not hasattr(loss, "prediction")
         )
@@ -91,7 +92,7 @@ class Learnt(Room):
     """A room whose row is learnt, for a model that has just learnt with its hyper-parameters."""
 
     def __init__(self, model, size):
-        super().__init__(model, size, (*_HYPER, "multi_class", "class_weight"))
+        super().__init__(model, size, (*_HYPER, "multi_class", "class_weight", "negatives_kept"))
         model, state = self.model, self.state
         n_outputs = state.n_heads // self.bound.n_candidates
         classes = vars(model).get("classes_")
@@ -127,7 +128,7 @@ class Learnt(Room):
         """Let this be what is to be learnt of the row, if it is in order."""
         if type(weight) not in _NUMBERS:
             return False
-        weight = float(weight)
+        weight = _float(weight)
         if not (weight == 0.0 or _TINY <= weight < np.inf):
             return False
         self._weights[0] = weight
@@ -144,7 +145,7 @@ class Learnt(Room):
             return True
         if not (self._is_plain and self._is_any_number and type(y) in _NUMBERS):
             return False
-        y = float(y)
+        y = _float(y)
         values[0, 0] = y
         return abs(y) < np.inf
 
@@ -153,6 +154,14 @@ class Learnt(Room):
         if self.bound.times and self.t & _SETTLED_AT == _SETTLED_AT:
             return False
         return self.guard.change(self._call) == 1
+
+
+def _float(number):
+    """A number as float, one that is too large as infinity."""
+    try:
+        return float(number)
+    except OverflowError:
+        return np.inf
 
 
 def _is_fixed(value):
