@@ -2,6 +2,9 @@
 
 import sys
 
-from .command import main
+try:
+    from .command import main
 
-sys.exit(main())
+    sys.exit(main())
+except KeyboardInterrupt:  # while modules are imported
+    sys.exit(130)

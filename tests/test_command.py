@@ -209,7 +209,7 @@ def test_standard_input_and_pipes(model):
     assert "Exception" not in errors
 
 
-def test_ctrl_c_and_resume(model):
+def test_ctrl_c_and_resume(model, capsys):
     """Lines come slowly: one process is interrupted, the next goes on, on the same lines."""
     header, *lines = gzip.decompress(CLICKS.read_bytes()).decode().splitlines(keepends=True)
     how = ["--format", "csv", "--target", "clicked", "--bits", "10", "--checkpoint-seconds", "0"]
@@ -225,15 +225,13 @@ def test_ctrl_c_and_resume(model):
     assert "Stopped by Ctrl-C after 16,384 rows." in errors
     assert "--resume goes on from" in errors
     assert load(model)[-1].t_ == 16384
-    child = start("train", "-", "-m", model, *how, stdin=subprocess.PIPE)
-    assert "pass resume=True" in child.communicate(header + "".join(lines) * 5)[1]
-    assert child.returncode == 1
+    assert run(capsys, "train", CLICKS, "-m", model, *how)[0] == 1  # the checkpoint is there
     child = start("train", "-", "-m", model, *how, "--resume", stdin=subprocess.PIPE)
     assert child.communicate(header + "".join(lines) * 5)[0] == ""
     assert child.returncode == 0
-    whole = model.with_name("whole")
-    child = start("train", "-", "-m", whole, *how, stdin=subprocess.PIPE)
-    child.communicate(header + "".join(lines) * 5)
+    whole, rows = model.with_name("whole"), model.with_name("rows.csv")
+    rows.write_text(header + "".join(lines) * 5)
+    assert run(capsys, "train", rows, "-m", whole, *how)[0] == 0
     resumed, wanted = load(model)[-1], load(whole)[-1]
     assert resumed.t_ == wanted.t_ == 25000
     assert (resumed.coef_ == wanted.coef_).all()
@@ -256,3 +254,47 @@ def test_description_is_json(model, capsys):
     with safetensors.safe_open(model, "numpy") as file:
         text = json.loads(file.metadata()["sklearn_adagrad"])
     assert text["format"] == 1
+
+
+def test_nothing_is_left_behind(capsys, tmp_path):
+    path, model = tmp_path / "rows.csv", tmp_path / "model"
+    path.write_text("y,a\n")
+    assert run(capsys, "train", path, "-m", model, "--target", "y")[0] == 1
+    assert os.listdir(tmp_path) == ["rows.csv"]
+    path.write_text("y,a\n1,u\n0,v\n")
+    for place in (tmp_path, tmp_path / "absent" / "model", os.devnull):
+        code, _, err = run(capsys, "train", path, "-m", place, "--target", "y")
+        assert code == 1
+        assert "is no file" in err or "there is no folder" in err
+
+
+def test_targets_that_are_there_all_the_same(capsys, model, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("y,w,a\n1,1,u\n0,2,v\n")
+    how = ["--target", "y", "--sample-weight", "w"]
+    assert run(capsys, "train", path, "-m", model, *how)[0] == 0
+    plain = run(capsys, "predict", path, "-m", model)[1]
+    assert run(capsys, "predict", path, "-m", model, "--no-target")[1] == plain
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", gzip.compress(os.urandom(5000))[:2000], b"\x1f\x8bnone", b"y,a\n" + b"x" * 2**18],
+)
+def test_samples_that_cannot_be_read(capsys, model, tmp_path, content):
+    run(capsys, *TRAIN, "-m", model, "--max-rows", "100")
+    sample = tmp_path / "sample.csv.gz"
+    sample.write_bytes(content if content[:2] == b"\x1f\x8b" else gzip.compress(content))
+    code, _, err = run(capsys, "inspect", model, "--sample", sample)
+    assert code == 1
+    assert "has no rows to take names from" in err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="closes files as shells do elsewhere")
+def test_closed_streams(model):
+    run_of = f"{sys.executable} -m sklearn_adagrad"
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE.parent)}
+    train = f"{run_of} train - --format csv --target clicked -m {model} <&-"
+    done = subprocess.run(train, shell=True, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Standard input is closed" in done.stderr

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -220,7 +221,7 @@ def test_bytes_that_are_none_of_ours(path):
         load(path)
     with pytest.raises(FileNotFoundError):
         load(path.with_name("nothing"))
-    with pytest.raises((IsADirectoryError, PermissionError)):
+    with pytest.raises(ValueError, match="is no file of a model"):
         load(path.parent)
 
 
@@ -413,3 +414,56 @@ def test_top_level_names():
     assert sklearn_adagrad.load is load
     assert sklearn_adagrad.save is save
     assert Multiplied
+
+
+def test_files_that_would_take_much_memory(path):
+    """An array is there once, and texts of one length do not take more than some texts need."""
+    labels = list("abcdefgh")
+    model = AdagradClassifier(alpha=np.ones(8)).partial_fit(np.eye(8), labels, labels)
+    model.save(path)
+    text, arrays = parts_of(path)
+    params = text["model"]["params"]
+    twice = text["model"] | {"params": params | {"lr": params["alpha"]}}
+    write(path, text | {"model": twice}, arrays)
+    with pytest.raises(ValueError, match=r"the array 'model\.alpha' is there twice"):
+        load(path)
+    long = {
+        "model.classes_.bytes": np.zeros(2**20, np.uint8),
+        "model.classes_.ends": np.append(np.zeros(2000, np.int64), 2**20),
+    }
+    write(path, text, arrays | long)
+    with pytest.raises(ValueError, match="take much more memory than the file"):
+        load(path)
+    write(path, text, arrays | {"model.classes_.ends": np.array([8, 0] * 4)})
+    with pytest.raises(ValueError, match="are not where they should be"):
+        load(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes with names")
+def test_what_is_no_file_is_neither_read_nor_replaced(path):
+    os.mkfifo(path)
+    with pytest.raises(ValueError, match="is no file of a model"):
+        load(path)
+    with pytest.raises(OSError, match="is no file: it would be replaced"):
+        trained(AdagradClassifier).save(path)
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        trained(AdagradClassifier).save(path.with_name("absent") / "model")
+
+
+def test_saving_in_threads_leaves_the_process_as_it_was(tmp_path):
+    mask = os.umask(0o027)
+    try:
+        model = trained(AdagradClassifier)
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(lambda n: model.save(tmp_path / str(n)), range(60)))
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o640}
+    finally:
+        assert os.umask(mask) == 0o027
+
+
+def test_names_of_files(tmp_path):
+    model = trained(AdagradClassifier)
+    for name in ("n" * 250, os.fsencode("ü")):
+        path = os.path.join(os.fsencode(tmp_path) if isinstance(name, bytes) else tmp_path, name)
+        model.save(path)
+        assert bits(load(path)) == bits(model)

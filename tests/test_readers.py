@@ -9,6 +9,7 @@ import json
 import lzma
 import os
 import re
+import socket
 import sys
 import threading
 import time
@@ -1072,3 +1073,17 @@ def test_targets_and_weights_of_all_kinds_in_a_cache(tmp_path):
         assert y.tolist() == ["no", "yes"]
         assert w.tolist() == [1, 2.5]
         assert X.nnz == 2
+
+
+def test_buffer_that_is_larger_than_the_window():
+    """What is in it when a pipe is first read is not passed over."""
+    lines = b"y,a\n" + b"1,u\n" * 700_000
+    ours, theirs = socket.socketpair()
+    thread = threading.Thread(target=lambda: (theirs.sendall(lines), theirs.close()))
+    thread.start()
+    with ours, ours.makefile("rb", buffering=2**22) as stream:
+        stream.peek(1)
+        time.sleep(0.2)
+        rows = sum(len(y) for _, y, _ in Delimited(stream, HASHER, target="y"))
+    thread.join()
+    assert rows == 700_000

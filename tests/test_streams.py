@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from sklearn import metrics
 from sklearn.linear_model import Perceptron, SGDClassifier, SGDRegressor
 from sklearn.naive_bayes import MultinomialNB
+from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import MaxAbsScaler
 
 from sklearn_adagrad import AdagradClassifier, AdagradClassifierCV, AdagradRegressor, load
@@ -428,3 +430,53 @@ def test_used_in_a_thread_and_where_signals_are_taken():
     finally:
         signal.signal(signal.SIGINT, before)
     assert counted(found[0]) == counted(found[1])
+
+
+def test_numbers_in_every_form():
+    """Lists, columns, frames, sparse labels: whatever the estimator takes is judged."""
+    pd = pytest.importorskip("pandas")
+    wanted = counted(run(AdagradClassifier(), chunks_of(TOPICS, WEIGHTS), range(4), window=500))
+    forms = {
+        "column": (X, TOPICS[:, np.newaxis], WEIGHTS),
+        "frame": (pd.DataFrame(X.toarray()), pd.Series(TOPICS, np.arange(N_ROWS)[::-1]), WEIGHTS),
+        "lists": (X.toarray().tolist(), TOPICS.tolist(), WEIGHTS.tolist()),
+    }
+    for chunk in forms.values():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of columns, of names of features
+            model = AdagradClassifier()
+            assert counted(run(model, [chunk], range(4), window=500)) == wanted
+            run(model := AdagradClassifier(), [chunk], range(4), max_rows=1700)
+        assert model.t_ == np.count_nonzero(WEIGHTS[:1700])
+    labels = (X[:, :3] > 0).astype(int)
+    dense = run(AdagradClassifier(), [(X, labels.toarray())])
+    assert counted(run(AdagradClassifier(), [(X, labels)])) == counted(dense)
+    model = MLPClassifier((2,), max_iter=5, random_state=0)
+    with pytest.raises(ValueError, match="can be judged of AdagradClassifier only"):
+        run(model, chunks_of(labels.toarray()), np.arange(3))
+
+
+def test_large_numbers():
+    y = 1e8 + SCORES
+    y[5] = 1e300
+    weights = np.where(np.arange(N_ROWS) == 5, 0.0, 1.0)
+    history = run(SGDRegressor(eta0=1e-9), [(X[:1], y[:1]), (X, y, weights)])
+    said = SGDRegressor(eta0=1e-9).partial_fit(X[:1], y[:1]).predict(X)
+    kept = weights > 0
+    assert history["r2"][-1] == pytest.approx(metrics.r2_score(y[kept], said[kept]))
+    assert np.isfinite(history["mean_squared_error"][-1])
+
+
+def test_the_same_parameters_are_the_same(tmp_path):
+    path, alpha = tmp_path / "checkpoint", np.ones(20)
+    first = AdagradClassifier(lr=np.float64(0.1), alpha=alpha, random_state=np.int64(3))
+    run(first, chunks_of(Y), [0, 1], checkpoint=path, max_rows=1000)
+    alpha = alpha.copy()
+    again = AdagradClassifier(lr=0.1, alpha=alpha, random_state=3)
+    run(again, chunks_of(Y), [0, 1], checkpoint=path, resume=True, max_rows=2000)
+    assert again.t_ == 2000
+    alpha[7] += 1e-12
+    with pytest.raises(ValueError, match="alpha="):
+        run(again, chunks_of(Y), [0, 1], checkpoint=path, resume=True)
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        run(again, chunks_of(Y), [0, 1], checkpoint=tmp_path / "absent" / "checkpoint")

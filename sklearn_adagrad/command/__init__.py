@@ -40,9 +40,14 @@ def main(arguments=None):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (ArithmeticError, ImportError, MemoryError, OSError, TypeError, ValueError) as error:
-        print(f"sklearn-adagrad {given.part}: {error}", file=sys.stderr)
+        _say(f"sklearn-adagrad {given.part}: {error}")
         return 1
 
 
 def _show_warning(message, *where, **more):
-    print(f"sklearn-adagrad: {message}", file=sys.stderr)
+    _say(f"sklearn-adagrad: {message}")
+
+
+def _say(text):
+    if sys.stderr is not None:
+        print(text, file=sys.stderr)

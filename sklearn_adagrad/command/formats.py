@@ -3,8 +3,12 @@
 import csv
 import io
 import json
+import lzma
+import zlib
 from itertools import islice
 from pathlib import Path
+
+from sklearn.base import clone
 
 from .._optional import optional
 from ..readers import Arrow, Delimited, JsonLines, Parquet, Svmlight, VowpalWabbit, criteo
@@ -18,6 +22,9 @@ _SUFFIXES = {
 }  # fmt: skip
 _PACKED = {".gz", ".xz", ".bz2", ".zst"}
 NAMES = ("csv", "tsv", "criteo", "json", "parquet", "arrow", "svmlight", "vw")
+_UNREADABLE = (
+    EOFError, OSError, StopIteration, ValueError, csv.Error, lzma.LZMAError, zlib.error,
+)  # fmt: skip
 _WITHOUT_COLUMNS = {"criteo", "svmlight", "vw"}
 
 
@@ -54,11 +61,15 @@ def reader_of(how, sources, hasher, *, has_target=True, target_type=float, skip=
         return Svmlight(sources, hasher.n_features, dtype=hasher.dtype, **options)
     if form == "criteo":
         return criteo(sources, hasher, **options | ({} if has_target else {"target": None}))
-    options |= {"sample_weight": how["sample_weight"] if has_target else None}
-    options |= {"target": how["target"] if has_target else None}
+    roles = {role: how[role] for role in ("target", "sample_weight") if how[role]}
+    if has_target:
+        options |= roles
+    else:  # their columns may be there all the same
+        ignored = dict.fromkeys(roles.values(), "ignore")
+        hasher = clone(hasher).set_params(fields={**(hasher.fields or {}), **ignored})
     if form in ("csv", "tsv"):
         if names and not has_target:
-            names = [name for name in names if name not in (how["target"], how["sample_weight"])]
+            names = [name for name in names if name not in roles.values()]
         sep = "," if form == "csv" else "\t"
         return Delimited(sources, hasher, names=names, sep=sep, target_type=target_type, **options)
     return {"json": JsonLines, "parquet": Parquet, "arrow": Arrow}[form](sources, hasher, **options)
@@ -73,6 +84,21 @@ def table_of(path, how, n_rows):
         return table.drop_columns([name for name in table.schema.names if name in roles])
     if form in ("svmlight", "vw"):
         raise ValueError(f"--sample is for files with columns, which {form} has not.")
+    try:
+        return _rows_of(path, how, form, roles, n_rows)
+    except (
+        EOFError,
+        OSError,
+        StopIteration,
+        ValueError,
+        csv.Error,
+        lzma.LZMAError,
+        zlib.error,
+    ) as error:
+        raise ValueError(f"{path} has no rows to take names from: {error!r}.") from error
+
+
+def _rows_of(path, how, form, roles, n_rows):
     with opened(sources_of(path)[0], "infer") as stream:
         text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
         if form == "json":

@@ -38,6 +38,8 @@ def loaded(path):
 
 def run(given):
     """Predict, and say how well, if there are targets."""
+    if sys.stdout is None and not given.output:
+        raise ValueError("Standard output is closed.")
     hasher, model, how = loaded(given.model)
     how |= {"format": given.format} if given.format else {}
     is_text = is_classifier(model) and model.classes_.dtype.kind in "UO"

@@ -8,6 +8,7 @@ from sklearn.pipeline import Pipeline
 
 from .. import AdagradClassifier, AdagradRegressor, FieldHasher
 from ..files import models
+from ..files.container import check_place
 from ..streams import fit_stream
 from . import formats
 
@@ -61,6 +62,7 @@ def add_arguments(parser):
 
 def run(given):
     """Train, and return the exit code."""
+    check_place(given.model)
     how = formats.described(given, given.source)
     hasher = FieldHasher(
         2**given.bits, fields=_fields_of(given.field), interactions=_crosses_of(given.cross),
@@ -89,6 +91,9 @@ def run(given):
     if reader.n_bad_lines:
         print(f"{reader.n_bad_lines:,} bad lines were skipped.", file=sys.stderr)
     if history.n_rows == 0:
+        os.remove(checkpoint)
+        if history.interrupted:
+            return 130
         raise ValueError(f"There are no rows in {', '.join(given.source)}.")
     steps = [("model", model)]
     if how["format"] != "svmlight":

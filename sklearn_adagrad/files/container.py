@@ -5,7 +5,8 @@ A file has its name only when it is complete and on disk.
 
 import contextlib
 import os
-import tempfile
+import secrets
+import stat
 
 import numpy as np
 
@@ -14,20 +15,34 @@ from .._optional import optional
 _KEY = "sklearn_adagrad"  # of the text, among the metadata of the file
 
 
+def check_place(path):
+    """OSError unless a file can be written to ``path``."""
+    path = os.path.realpath(os.fsdecode(path))
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OSError(f"{path!r} is no file: it would be replaced by one.")
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"{path!r} cannot be written: there is no folder {folder!r}.")
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"{path!r} cannot be written: its folder is read-only.")
+
+
 def write(path, text, arrays):
     """Write ``text`` and ``arrays``, a dict, to ``path``; what was there is replaced at the end."""
     save_file = optional("safetensors.numpy").save_file
-    path = os.path.realpath(os.fspath(path))  # a link goes on pointing to the file
+    path = os.path.realpath(os.fsdecode(path))  # a link goes on pointing to the file
+    check_place(path)
     folder, name = os.path.split(path)
-    descriptor, part = tempfile.mkstemp(prefix=f"{name}.", suffix=".part", dir=folder)
+    part = os.path.join(folder, f"{name[:100]}.{os.getpid()}.{secrets.token_hex(4)}.part")
     try:
-        os.close(descriptor)
+        with open(part, "xb") as file:  # safetensors makes files that others cannot read
+            mode = os.stat(path if os.path.exists(path) else file.fileno()).st_mode
         try:
             save_file({key: np.ascontiguousarray(each) for key, each in arrays.items()}, part,
                       metadata={_KEY: text})  # fmt: skip
         except Exception as error:  # safetensors has errors of its own for those of the system
             raise OSError(f"{path!r} cannot be written: {error}") from error
-        os.chmod(part, _mode_of(path))  # safetensors makes files for one user only
+        os.chmod(part, mode & 0o777)
         _to_disk(part)
         os.replace(part, path)
     except BaseException:
@@ -44,7 +59,9 @@ def read(path):
     The array is read when it is asked for, None is for a name that does not exist. ValueError if
     this is no such file.
     """
-    safe_open, path = optional("safetensors").safe_open, os.fspath(path)
+    safe_open, path = optional("safetensors").safe_open, os.fsdecode(path)
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ValueError(f"{path!r} is no file of a model.")
     with open(path, "rb"):  # the errors of the system are better than those of safetensors
         pass
     try:
@@ -64,16 +81,6 @@ def read(path):
             raise ValueError(f"{path!r} has an array {name!r} of no use: {error}") from error
 
     return text, array
-
-
-def _mode_of(path):
-    """The permissions of the file that is replaced, or those of a new one."""
-    try:
-        return os.stat(path).st_mode & 0o777
-    except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask
 
 
 def _to_disk(path):

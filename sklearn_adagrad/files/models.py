@@ -71,6 +71,7 @@ def _described_pipeline(model, encoder):
             )
     return {
         "type": "Pipeline",
+        "verbose": bool(model.verbose),
         "steps": [[name, encoder.encode(step, name)] for name, step in model.steps],
     }
 
@@ -80,4 +81,5 @@ class _Pipeline:
 
     @staticmethod
     def _restored(item, decoder):
-        return Pipeline([(str(name), decoder.decode(step)) for name, step in item["steps"]])
+        steps = [(str(name), decoder.decode(step)) for name, step in item["steps"]]
+        return Pipeline(steps, verbose=bool(item["verbose"]))

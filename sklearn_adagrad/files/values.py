@@ -23,6 +23,7 @@ from numbers import Integral, Real
 import numpy as np
 
 _PLAIN = (bool, int, str, type(None))
+_LARGEST = 2**24  # letters of an array of texts of one length
 
 
 class Encoder:
@@ -96,7 +97,7 @@ class Decoder:
     """Turns them back; ``types`` has the classes by name, ``array(name)`` the arrays."""
 
     def __init__(self, types, array):
-        self._types, self._array = types, array
+        self._types, self._array, self._taken = types, array, set()
 
     def decode(self, item):
         """The value; ValueError if ``item`` describes none."""
@@ -114,7 +115,13 @@ class Decoder:
         return _KINDS[kind](self, content)
 
     def array(self, name, dtype=None, shape=None):
-        """An array of the file, which must exist and be of this dtype and shape."""
+        """An array of the file, which must exist and be of this dtype and shape.
+
+        Each can be had once: what is made of a file is no larger than the file.
+        """
+        if name in self._taken:
+            raise ValueError(f"the array {name!r} is there twice")
+        self._taken.add(name)
         array = self._array(name)
         if array is None:
             raise ValueError(f"the array {name!r} is missing")
@@ -138,10 +145,15 @@ class Decoder:
 
     def _decode_texts(self, name, kind):
         data = self.array(f"{name}.bytes", np.uint8).tobytes()
-        ends = self.array(f"{name}.ends", np.int64).tolist()
+        ends = self.array(f"{name}.ends", np.int64)
+        lengths = np.diff(ends, prepend=0)
+        if ends.ndim != 1 or (lengths < 0).any() or lengths.sum() != len(data):
+            raise ValueError(f"the texts {name!r} are not where they should be")
+        if kind == "U" and len(ends) * int(lengths.max(initial=0)) > _LARGEST + 64 * len(data):
+            raise ValueError(f"the texts {name!r} take much more memory than the file")
         texts = [
             data[first:last].decode(errors="surrogatepass")
-            for first, last in itertools.pairwise([0, *ends])
+            for first, last in itertools.pairwise([0, *ends.tolist()])
         ]
         return np.array(texts, str) if kind == "U" else _objects(texts)
 

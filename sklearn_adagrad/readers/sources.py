@@ -38,6 +38,8 @@ def sources_of(source):
             f"{source!r}."
         )
     name = os.path.expanduser(os.fspath(source))
+    if name == "-" and sys.stdin is None:
+        raise ValueError("Standard input is closed.")
     if name == "-":
         return [Source("standard input", sys.stdin.buffer)]
     if "://" in name or not glob.has_magic(name) or Path(name).exists():

@@ -67,7 +67,7 @@ class Window:
         try:
             if isinstance(self._stream, io.BufferedReader):  # a pipe: what there is, at once
                 n_read = self._stream.readinto1(room)
-                if not self._stream.seekable():
+                if n_read and n_read < len(room) and not self._stream.seekable():
                     # Its buffer is empty now. It has a lock, which Python could not take at its end
                     # from a thread that still waits for a pipe.
                     self._stream = self._stream.raw

@@ -3,6 +3,8 @@
 import os
 
 from ..files import models
+from ..files.container import check_place
+from ..files.values import Encoder
 from ..readers.base import Reader
 from ..saving import KNOWN_TYPES
 from .metrics import METRICS
@@ -22,7 +24,8 @@ class Checkpoint:
                 f"{type(estimator).__name__} cannot be saved in a checkpoint: only "
                 "AdagradClassifier and AdagradRegressor can. Set checkpoint=None."
             )
-        self.path = os.fspath(path)
+        self.path = os.fsdecode(path)
+        check_place(self.path)
         self._estimator, self._identity = estimator, identity_of(chunks)
 
     def exists(self):
@@ -56,7 +59,7 @@ class Checkpoint:
             )
         given, saved = self._estimator.get_params(deep=False), model.get_params(deep=False)
         for name, value in given.items():
-            if repr(value) != repr(saved[name]):
+            if _text_of(value) != _text_of(saved[name]):
                 raise ValueError(
                     f"{name}={value!r}, but the checkpoint {self.path!r} was made with "
                     f"{name}={saved[name]!r}. Resume with the same, or begin with another file."
@@ -67,6 +70,13 @@ class Checkpoint:
                 "name, size or time, or the reader or its hasher have other settings.\n"
                 f"Then: {stream['source']}\nNow:  {self._identity}"
             )
+
+
+def _text_of(value):
+    """A value as it is in a file, where numbers of NumPy and of Python are the same."""
+    encoder = Encoder()
+    text = encoder.encode(value, "value")
+    return repr((text, {name: array.tolist() for name, array in encoder.arrays.items()}))
 
 
 def _parts_of(value):

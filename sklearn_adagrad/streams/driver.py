@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from .checkpoints import Checkpoint
 from .history import History
 from .interrupts import Interrupts
-from .learners import check_learner, learn
+from .learners import check_learner, learn, n_rows_of
 from .reports import report_of
 
 _FIRST = 2**10  # rows of the first window
@@ -166,14 +166,16 @@ def _loop(run, chunks, max_rows, report, interrupts, checkpoint, checkpoint_seco
         if chunk is None:
             break
         X, y, sample_weight = (*chunk, None)[:3]
-        first, passed = passed, passed + X.shape[0]
+        first, passed = passed, passed + n_rows_of(X)
         if passed <= run.n_rows:
             continue
-        last = X.shape[0] if max_rows is None else min(X.shape[0], max_rows - first)
+        size = n_rows_of(X)
+        last = size if max_rows is None else min(size, max_rows - first)
         part = slice(max(0, run.n_rows - first), last)
-        if part != slice(0, X.shape[0]):
-            X, y = X[part], y[part]
-            sample_weight = sample_weight if np.ndim(sample_weight) == 0 else sample_weight[part]
+        if part != slice(0, size):
+            X, y = (each.iloc[part] if hasattr(each, "iloc") else each[part] for each in (X, y))
+            if np.ndim(sample_weight):
+                sample_weight = np.asarray(sample_weight)[part]
         for line in run.learn(X, y, sample_weight):
             report.line(line, is_last=False)
         report.learnt(run.n_rows, run.seconds)
@@ -226,9 +228,10 @@ class _Run:
         if predicted is not None:
             self._begin(predicted.metrics)
             judged = self._metrics.judged(predicted.y, predicted.values, predicted.weights)
-        while first < X.shape[0]:
+        n_rows = n_rows_of(X)
+        while first < n_rows:
             until = self._end_of_window(self.n_rows)
-            last = min(X.shape[0], first + until - self.n_rows)
+            last = min(n_rows, first + until - self.n_rows)
             if judged is not None:
                 places = first * predicted.n_per_row, last * predicted.n_per_row
                 self._metrics.add(judged, *places, self._sums)

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
@@ -37,14 +38,14 @@ def learn(estimator, X, y, sample_weight, given):
 
     ``given`` is what else ``partial_fit`` takes.
     """
-    n_rows = X.shape[0]
+    n_rows = n_rows_of(X)
     weights = 1.0 if sample_weight is None else np.asarray(sample_weight, float)
     weights = np.broadcast_to(weights, n_rows).copy()
     more = given if sample_weight is None else {**given, "sample_weight": sample_weight}
     if isinstance(estimator, BaseAdagrad):  # learning scores the rows anyway
         scores = estimator._progressive_partial_fit(X, y, **more)
         scores[weights == 0] = 0.0  # they have none
-        return _of_scores(estimator, np.asarray(y), scores, weights)
+        return _of_scores(estimator, _dense(y), scores, weights)
     predicted = predicted_of(estimator, X, y, weights) if _is_fitted(estimator) else None
     estimator.partial_fit(X, y, **more)
     return predicted
@@ -52,10 +53,10 @@ def learn(estimator, X, y, sample_weight, given):
 
 def _of_scores(model, y, scores, weights):
     if is_regressor(model):
-        return Predicted(Numbers(), y, model._predictions(scores), weights)
+        return Predicted(_numbers(y), y, model._predictions(scores), weights)
     loss, n_heads = model._loss_for(vars(model)), scores.shape[1]
     if n_heads > 1 and not model._is_multilabel:
-        codes = np.searchsorted(model.classes_, y)
+        codes = np.searchsorted(model.classes_, y.ravel())
         if hasattr(loss, "probability"):
             chances = model._probabilities(scores)
             return Predicted(Chances(n_heads), codes, chances, weights)
@@ -71,10 +72,14 @@ def _of_scores(model, y, scores, weights):
 
 def predicted_of(estimator, X, y, weights=None):
     """What a fitted estimator predicts for rows; their weights are 1 by default."""
-    y, weights = np.asarray(y), np.ones(X.shape[0]) if weights is None else weights
+    y, weights = _dense(y), np.ones(n_rows_of(X)) if weights is None else weights
     if is_regressor(estimator):
-        return Predicted(Numbers(), y, estimator.predict(X), weights)
-    classes = np.asarray(estimator.classes_)
+        return Predicted(_numbers(y), y, estimator.predict(X), weights)
+    if y.ndim == 2 and y.shape[1] > 1:
+        raise ValueError(
+            f"y has {y.shape[1]} columns: several labels can be judged of AdagradClassifier only."
+        )
+    y, classes = y.ravel(), np.asarray(estimator.classes_)
     codes = np.searchsorted(classes, y)
     if hasattr(estimator, "predict_proba"):
         chances = estimator.predict_proba(X)
@@ -84,6 +89,20 @@ def predicted_of(estimator, X, y, weights=None):
     if hasattr(estimator, "decision_function") and len(classes) == 2:
         return Predicted(Scores(), codes, estimator.decision_function(X), weights)
     return Predicted(Labels(), y, estimator.predict(X), weights)
+
+
+def n_rows_of(X):
+    """The number of rows."""
+    return X.shape[0] if hasattr(X, "shape") else len(X)
+
+
+def _dense(y):
+    return y.toarray() if issparse(y) else np.asarray(y)
+
+
+def _numbers(y):
+    """The metrics of numbers like these: seen from the first one, large ones lose no digits."""
+    return Numbers(float(y.flat[0]) if y.size else 0.0)
 
 
 def _is_fitted(estimator):

@@ -124,7 +124,12 @@ class Labels(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """Numbers, of one target or several; of these the mean, and one R2 of all together."""
+    """Numbers, of one target or several; of these the mean, and one R2 of all together.
+
+    ``origin`` is a number among them, or near: sums are of differences to it.
+    """
+
+    origin: float
 
     def empty(self):
         return {"sums": np.zeros(5)}
@@ -134,8 +139,10 @@ class Numbers(NamedTuple):
         y = y.astype(float)
         with np.errstate(over="ignore", invalid="ignore"):
             error = predicted - y
+            y = y - self.origin
             sizes = np.ones_like(y), error**2, abs(error), y, y**2
             columns = np.stack([each.mean(axis=1) for each in sizes]) * weights
+        columns[:, weights == 0] = 0.0  # infinity times zero too
         return _Judged(columns, predicted, y, weights)
 
     def add(self, judged, first, last, sums):

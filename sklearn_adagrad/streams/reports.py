@@ -41,7 +41,8 @@ class Lines:
 
     def say(self, text):
         """Show a sentence."""
-        print(text, file=sys.stderr, flush=True)
+        if sys.stderr is not None:  # or it would go to standard output
+            print(text, file=sys.stderr, flush=True)
 
 
 class Bar:
