@@ -41,7 +41,7 @@ def predictions(model, X):
 # --- what is loaded ---------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data(), serving=st.booleans())
 def test_loaded_is_saved(tmp_path_factory, data, serving):
     problem = data.draw(problems())
@@ -233,7 +233,7 @@ def test_format_of_the_future(path):
         load(path)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_damaged_bytes(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("damaged") / "model"
@@ -263,7 +263,7 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_texts_that_lie(tmp_path_factory, data):
     """Whatever the description says, loading ends in a model or in a ValueError."""

@@ -196,7 +196,7 @@ def rows_of_indices(draw):
     return indices, draw(st.lists(VALUES, min_size=n, max_size=n))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     row=rows_of_indices(),
     dtype=st.sampled_from(["float32", "float64"]),
@@ -406,7 +406,7 @@ with event.install_recorder("numba:compile") as recorder:
     rows = [{"site": "a.com", "user": n, "price": n / 3, "age": 1.0} for n in range(6)]
     hasher = FieldHasher(2**12, fields={"user": "category", "price": "log"}, interactions="all")
     X = hasher.fit_transform(rows)
-    for n_classes in (2, 3):
+    for n_classes in (2,):
         y = [n % n_classes for n in range(6)]
         model = AdagradClassifier().partial_fit(X, y, classes=range(n_classes))
         for hashes, given in ((hasher, rows), (None, [[1, 5]] * 6)):
@@ -454,7 +454,7 @@ SAMPLE = [
 KINDS = {"user": "category", "price": Log(1.7), "size": Quantiles(5), "text": "category"}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     rows=st.lists(st.fixed_dictionaries(FIELDS), min_size=1, max_size=4),
     missing=st.sampled_from(["bucket", "ignore"]),

@@ -170,7 +170,7 @@ def test_classes_that_come_with_the_estimator():
     assert model.t_ == 3010
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 900), min_size=1, max_size=4), weighted=st.booleans(),
     window=st.sampled_from([100, 512, 1000, 10**6]),
@@ -200,7 +200,7 @@ def test_nan_where_a_class_is_missing():
 # --- stopping and going on ----------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_resumed_equals_uninterrupted(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("runs") / "checkpoint"

@@ -6,9 +6,16 @@ import sys
 import warnings
 from functools import partial
 
-from . import inspection, prediction, training
+from . import formats, inspection, prediction, training
 
 _PARTS = {"train": training, "predict": prediction, "inspect": inspection}
+# What errors of the package mean here.
+_HINTS = {
+    "target_type=float": "Labels that are names: --classes NO,YES.",
+    "is not one of the classes": "Here: --classes A,B,...",
+    "resume=True": "Here: --resume.",
+    "is no column": "Without targets: --no-target, to predict.",
+}
 _INTERRUPTED = 130  # what a shell says of a command that Ctrl-C has ended
 
 
@@ -39,8 +46,12 @@ def main(arguments=None):
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (ArithmeticError, ImportError, MemoryError, OSError, TypeError, ValueError) as error:
+    except formats.UsageError as error:
         _say(f"sklearn-adagrad {given.part}: {error}")
+        return 2
+    except (ArithmeticError, ImportError, MemoryError, OSError, TypeError, ValueError) as error:
+        hints = [hint for said, hint in _HINTS.items() if said in str(error)]
+        _say(" ".join([f"sklearn-adagrad {given.part}: {error}", *hints]))
         return 1
 
 

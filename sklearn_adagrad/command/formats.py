@@ -5,10 +5,9 @@ import io
 import json
 import lzma
 import zlib
+from copy import copy
 from itertools import islice
 from pathlib import Path
-
-from sklearn.base import clone
 
 from .._optional import optional
 from ..readers import Arrow, Delimited, JsonLines, Parquet, Svmlight, VowpalWabbit, criteo
@@ -22,17 +21,22 @@ _SUFFIXES = {
 }  # fmt: skip
 _PACKED = {".gz", ".xz", ".bz2", ".zst"}
 NAMES = ("csv", "tsv", "criteo", "json", "parquet", "arrow", "svmlight", "vw")
+WITH_HEADERS = {"csv", "tsv", "criteo", "parquet", "arrow"}
 _UNREADABLE = (
     EOFError, OSError, StopIteration, ValueError, csv.Error, lzma.LZMAError, zlib.error,
 )  # fmt: skip
 _WITHOUT_COLUMNS = {"criteo", "svmlight", "vw"}
 
 
+class UsageError(ValueError):
+    """Options that make no sense."""
+
+
 def format_of(sources):
     """The name of the format, by the end of the first source's name."""
     suffixes = [each.lower() for each in Path(sources[0]).suffixes if each.lower() not in _PACKED]
     if not suffixes or suffixes[-1] not in _SUFFIXES:
-        raise ValueError(f"{sources[0]}: say what it is by --format, one of {', '.join(NAMES)}.")
+        raise UsageError(f"{sources[0]}: say what it is by --format, one of {', '.join(NAMES)}.")
     return _SUFFIXES[suffixes[-1]]
 
 
@@ -40,11 +44,11 @@ def described(given, sources):
     """What is to be remembered of the options that say how rows are read, as plain values."""
     form = given.format or format_of(sources)
     if form not in _WITHOUT_COLUMNS and given.target is None:
-        raise ValueError(f"--target is missing: which column of the {form} is to be predicted?")
+        raise UsageError(f"--target is missing: which column of the {form} is to be predicted?")
     if form in _WITHOUT_COLUMNS and (given.target or given.sample_weight):
-        raise ValueError(f"--target and --sample-weight are for columns, which {form} has not.")
+        raise UsageError(f"--target and --sample-weight are for columns, which {form} has not.")
     if given.names and form not in ("csv", "tsv"):
-        raise ValueError("--names is for csv and tsv without a header.")
+        raise UsageError("--names is for csv and tsv without a header.")
     return {
         "format": form, "target": given.target, "sample_weight": given.sample_weight,
         "names": given.names.split(",") if given.names else None,
@@ -66,7 +70,7 @@ def reader_of(how, sources, hasher, *, has_target=True, target_type=float, skip=
         options |= roles
     else:  # their columns may be there all the same
         ignored = dict.fromkeys(roles.values(), "ignore")
-        hasher = clone(hasher).set_params(fields={**(hasher.fields or {}), **ignored})
+        hasher = copy(hasher).set_params(fields={**(hasher.fields or {}), **ignored})
     if form in ("csv", "tsv"):
         if names and not has_target:
             names = [name for name in names if name not in roles.values()]
@@ -79,7 +83,7 @@ def table_of(path, how, n_rows):
     """The first rows of a file with columns, without targets and weights, as a hasher takes it."""
     form, roles = how["format"], {how["target"], how["sample_weight"]}
     if form in ("parquet", "arrow"):
-        dataset = optional("pyarrow.dataset").dataset(path, format=form)
+        dataset = optional("pyarrow.dataset").dataset(sources_of(path)[0].name, format=form)
         table = dataset.head(n_rows)
         return table.drop_columns([name for name in table.schema.names if name in roles])
     if form in ("svmlight", "vw"):
@@ -107,9 +111,9 @@ def _rows_of(path, how, form, roles, n_rows):
         style = {"quoting": csv.QUOTE_NONE} if form == "criteo" else {}
         lines = csv.reader(text, delimiter="," if form == "csv" else "\t", **style)
         names = (CRITEO if form == "criteo" else how["names"]) or next(lines)
-        columns = zip(*islice(lines, n_rows), strict=True)
+        rows = [row for row in islice(lines, n_rows) if len(row) == len(names)]
         return {
-            name: list(column)
-            for name, column in zip(names, columns, strict=True)
+            name: [row[n] for row in rows]
+            for n, name in enumerate(names)
             if name not in roles | ({"label"} if form == "criteo" else set())
         }

@@ -43,15 +43,18 @@ def run(given):
     names = {}
     if given.sample:
         table = formats.table_of(given.sample, how, _SAMPLE)
-        names = hasher.inverse(table, top)
-    print(f"\n{'column':>10}  {'weight':>10}  {'accumulator':>11}  name")
+        names = hasher._names_in(table, top)
+    print(f"\n{'column':>10}  {'weight':>10}  {'accumulator':>11}  effect and name")
     try:
         accumulators = np.atleast_2d(model.accumulator_)
     except AttributeError:
         accumulators = np.full_like(weights, np.nan)
     for column in top.tolist():
         output = int(np.abs(weights[:, column]).argmax())
-        name = " or ".join(names.get(column, [])[:3])
+        name = " or ".join(
+            f"{weights[output, column] * (-1) ** each.is_minus:+.4g} {each}"
+            for each in names.get(column, [])[:3]
+        )
         if len(weights) > 1:
             name = f"[{model.classes_[output] if hasattr(model, 'classes_') else output}] {name}"
         numbers = f"{weights[output, column]:>10.4g}  {accumulators[output, column]:>11.4g}"

@@ -1,5 +1,6 @@
 """Learn rows of files, once and in order, and save the model."""
 
+import contextlib
 import os
 import sys
 
@@ -13,6 +14,7 @@ from ..streams import fit_stream
 from . import formats
 
 USAGE = "SOURCE ... -m FILE [options]"
+_SAMPLE = 50  # rows that tell the names and types of fields
 _SIGNED = {"vw", "svmlight"}  # formats whose labels are -1 and 1 by custom
 
 
@@ -73,7 +75,7 @@ def run(given):
     classes, target_type = None, float
     if given.regression:
         if given.classes or given.negatives_kept != 1:
-            raise ValueError("--classes and --negatives-kept are not for --regression.")
+            raise formats.UsageError("--classes and --negatives-kept are not for --regression.")
         model = AdagradRegressor(**settings)
     else:
         default = "-1,1" if how["format"] in _SIGNED else "0,1"
@@ -82,7 +84,12 @@ def run(given):
     reader = formats.reader_of(
         how, given.source, hasher, target_type=target_type, skip=given.skip_bad_lines
     )
+    if how["format"] in formats.WITH_HEADERS and given.source[0] != "-":  # others may vary
+        with contextlib.suppress(ValueError):  # the reader will say what is wrong, and where
+            hasher.fit(formats.table_of(given.source[0], how, _SAMPLE))
     checkpoint = f"{given.model}.checkpoint"
+    if given.resume and not os.path.exists(checkpoint):
+        print(f"There is no {checkpoint}: training begins anew.", file=sys.stderr)
     history = fit_stream(
         model, reader, classes=classes, max_rows=given.max_rows,
         report=None if given.report == "none" else given.report, checkpoint=checkpoint,
@@ -114,7 +121,7 @@ def _fields_of(options):
     for option in options:
         name, sign, kind = option.rpartition("=")
         if not sign or kind == "quantiles":
-            raise ValueError(
+            raise formats.UsageError(
                 f"--field {option}: write NAME=KIND, where KIND is category, number, log, words or "
                 "ignore. (Quantiles have to be learnt from a sample, in Python.)"
             )

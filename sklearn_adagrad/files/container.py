@@ -16,7 +16,8 @@ _KEY = "sklearn_adagrad"  # of the text, among the metadata of the file
 
 
 def check_place(path):
-    """OSError unless a file can be written to ``path``."""
+    """OSError or ImportError unless a file can be written to ``path``."""
+    optional("safetensors.numpy")
     path = os.path.realpath(os.fsdecode(path))
     if os.path.exists(path) and not os.path.isfile(path):
         raise OSError(f"{path!r} is no file: it would be replaced by one.")
@@ -29,9 +30,9 @@ def check_place(path):
 
 def write(path, text, arrays):
     """Write ``text`` and ``arrays``, a dict, to ``path``; what was there is replaced at the end."""
+    check_place(path)
     save_file = optional("safetensors.numpy").save_file
     path = os.path.realpath(os.fsdecode(path))  # a link goes on pointing to the file
-    check_place(path)
     folder, name = os.path.split(path)
     part = os.path.join(folder, f"{name[:100]}.{os.getpid()}.{secrets.token_hex(4)}.part")
     try:

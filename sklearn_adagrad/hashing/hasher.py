@@ -134,13 +134,11 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ValueError
             If a parameter, or a column of X, is not as described.
         """
-        table = table_of(X)
-        names = table.schema.names
-        kinds = self._kinds(names, forms_of(table.schema))
-        edges = {}
-        for name, kind in zip(names, kinds, strict=True):
+        names, forms, _, batches = self._read(X, keep_missing=False)
+        kinds, edges = self._kinds(names, forms), {}
+        for n, (name, kind) in enumerate(zip(names, kinds, strict=True)):
             if isinstance(kind, Quantiles):
-                edges[name] = kind.edges(_known_numbers(table.select([name]), name))
+                edges[name] = kind.edges(_known_numbers(batches, n, name))
         self._plan(names, kinds, edges)
         self._edges = edges
         self.feature_names_in_ = np.array(names, dtype=object)
@@ -169,7 +167,7 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             If a column is of another type, a number is infinite, or X has other fields than ``fit``
             saw.
         """
-        names, forms, n_rows, batches = self._read(X)
+        names, forms, n_rows, batches = self._read(X, self.missing == "bucket")
         plan, builder = self._plan_of(names, forms), self._builder(n_rows)
         for batch in batches:
             try:
@@ -204,9 +202,9 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         plan = self._plan_of(table.schema.names, forms_of(table.schema))
         return names_in(plan, Batches(table, self.missing == "bucket"), columns)
 
-    def _read(self, X):
+    def _read(self, X, keep_missing):
         """Names and forms of the fields of ``X``, how many rows there are, and their batches."""
-        keep_missing, values = self.missing == "bucket", values_of(X)
+        values = values_of(X)
         if values is not None:
             return values.names, values.forms, values.n_rows, values.batches(keep_missing)
         table = table_of(X)
@@ -345,12 +343,12 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return crosses
 
 
-def _known_numbers(table, name):
-    """The numbers in a table of one field that are not missing."""
+def _known_numbers(batches, position, name):
+    """The numbers of a field that are not missing."""
     parts, n_before = [np.empty(0)], 0
-    for batch in Batches(table, keep_missing=False):
+    for batch in batches:
         try:
-            parts.append(numbers_of(batch, 0, name))
+            parts.append(numbers_of(batch, position, name))
         except RowsRefused as refused:
             raise RowsRefused(refused.rows + n_before, refused.reason) from None
         n_before += batch.n_rows

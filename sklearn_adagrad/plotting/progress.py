@@ -5,7 +5,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .axes import BESIDE, COLORS, GREY, axes_for
+from .axes import COLORS, GREY, axes_for
 
 _WINDOW = "window_"
 _LABELS = {
@@ -152,7 +152,7 @@ class ProgressDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw, beside what is there; None makes a new figure. The legend stands to its
+            Where to draw, beside what is there; None makes a new figure. The legend stands where
             right, for which a figure made with ``layout="constrained"`` leaves room.
         name : str or None, default=None
             What the model is called in the legend. None is the display's own ``name``.
@@ -187,7 +187,7 @@ class ProgressDisplay:
         if rows.size and np.median(rows) < rows.max() / 10:
             ax.set_xscale("log")
         title = "line: all rows so far\ndots: since the dot before"
-        ax.legend(title=title if name and has_window else None, **BESIDE)
+        ax.legend(title=title if name and has_window else None, loc="best", frameon=False)
         ax.set_xlabel("Rows learnt")
         label = self.metric.replace("_", " ")
         ax.set_ylabel(_LABELS.get(self.metric, label[:1].upper() + label[1:]))

@@ -105,23 +105,24 @@ class Reader:
             yield chunk.finish()
 
     def _identity(self):
-        """What the chunks depend on, as text: all settings, and sources that are no streams."""
+        """What the rows depend on, as texts by name: files, their sizes and times, and settings."""
         sources = sources_of(self.source)
-        states = [source.stream is None and state_of(source) for source in sources]
-        return self._identity_by(states)
+        files = [source.stream is None and state_of(source) for source in sources]
+        own = {name: value for name, value in self._about().items() if name != "chunk_rows"}
+        return {name: repr(value) for name, value in {"files": files, **own}.items()}
 
-    def _identity_by(self, states):
-        return repr((_VERSION, states, self._key()))
-
-    def _key(self):
-        """What the chunks depend on besides their source, as text."""
+    def _about(self):
+        """What the chunks depend on besides their source, by name."""
         common = ("on_bad_lines", "compression", "chunk_rows")
-        own = {name: getattr(self, name) for name in (*common, *self._settings)}
         hasher = self.hasher.get_params(deep=False) | {
             "dtype": np.dtype(self.hasher.dtype).name,
-            "learnt": self.hasher._learnt(),
+            "what fit learnt": self.hasher._learnt(),
         }
-        return repr((type(self).__name__, sorted(own.items()), sorted(hasher.items())))
+        return {
+            "reader": type(self).__name__, "version": _VERSION,
+            **{name: getattr(self, name) for name in (*common, *self._settings)},
+            **{f"hasher.{name}": value for name, value in hasher.items()},
+        }  # fmt: skip
 
     def _settled(self, n_rows, make, place_of):
         """``make(kept)`` for the rows that can be taken, and how many cannot.

@@ -15,7 +15,8 @@ _STATE, _N_BAD = b"sklearn_adagrad", b"n_bad_lines"
 
 def cached(reader, sources):
     """The chunks of ``reader.cache`` if it was made of the same, else new ones, kept there."""
-    state = reader._identity_by([state_of(source) for source in sources]).encode()
+    files = [state_of(source) for source in sources]
+    state = repr((files, sorted(reader._about().items()))).encode()
     file = _opened(reader.cache)
     if file is not None and (file.schema.metadata or {}).get(_STATE) == state:
         return _read(file, reader)

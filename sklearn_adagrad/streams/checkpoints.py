@@ -11,8 +11,8 @@ from .metrics import METRICS
 
 
 def identity_of(chunks):
-    """What tells one source of rows from another, as text; None if there is nothing to tell by."""
-    return chunks._identity() if isinstance(chunks, Reader) else None
+    """What tells one source of rows from another, as texts by name."""
+    return chunks._identity() if isinstance(chunks, Reader) else {}
 
 
 class Checkpoint:
@@ -64,12 +64,13 @@ class Checkpoint:
                     f"{name}={value!r}, but the checkpoint {self.path!r} was made with "
                     f"{name}={saved[name]!r}. Resume with the same, or begin with another file."
                 )
-        if stream["source"] != self._identity:
-            raise ValueError(
-                f"The checkpoint {self.path!r} is of other rows: a file of the source has another "
-                "name, size or time, or the reader or its hasher have other settings.\n"
-                f"Then: {stream['source']}\nNow:  {self._identity}"
-            )
+        then, now = stream["source"], self._identity
+        for name in {**then, **now}:
+            if then.get(name) != now.get(name):
+                raise ValueError(
+                    f"The checkpoint {self.path!r} is of other rows: {name} was {then.get(name)} "
+                    f"then, and is {now.get(name)} now."
+                )
 
 
 def _text_of(value):

@@ -33,8 +33,8 @@ def fit_stream(
     """Learn a stream once, and keep account of how well each row was predicted before.
 
     Ctrl-C lets the chunk at hand be learnt, writes a checkpoint if there is to be one, and returns:
-    the model is as good as one that was given only these rows. A second Ctrl-C is an error as
-    anywhere.
+    the model is as good as one that was given only these rows. See ``history.interrupted``, where
+    a script should not go on then. A second Ctrl-C is an error as anywhere.
 
     Parameters
     ----------
@@ -112,6 +112,8 @@ def fit_stream(
     array([0.51, 0.51, 0.46, 0.5 ])
     """
     check_learner(estimator)
+    if isinstance(chunks, str | bytes | PathLike):
+        raise TypeError(f"chunks={chunks!r} is a path: pass a reader of sklearn_adagrad.readers.")
     _check_count("window", window)
     if max_rows is not None:
         _check_count("max_rows", max_rows)

@@ -28,7 +28,10 @@ class Predicted(NamedTuple):
 def check_learner(estimator):
     """TypeError unless ``estimator`` can learn from a stream."""
     if not hasattr(estimator, "partial_fit"):
-        raise TypeError(f"{estimator!r} has no partial_fit: it cannot learn from a stream.")
+        raise TypeError(
+            f"{estimator!r} has no partial_fit: it cannot learn from a stream. Of a pipeline, pass "
+            "the estimator; readers take the hasher."
+        )
     if not (is_classifier(estimator) or is_regressor(estimator)):
         raise TypeError(f"{estimator!r} is neither a classifier nor a regressor.")
 
