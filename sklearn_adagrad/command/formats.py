@@ -80,7 +80,7 @@ def reader_of(how, sources, hasher, *, has_target=True, target_type=float, skip=
 
 
 def table_of(path, how, n_rows):
-    """The first rows of a file with columns, without targets and weights, as a hasher takes it."""
+    """The first rows of a file with columns for a hasher, without targets and weights."""
     form, roles = how["format"], {how["target"], how["sample_weight"]}
     if form in ("parquet", "arrow"):
         dataset = optional("pyarrow.dataset").dataset(sources_of(path)[0].name, format=form)
@@ -90,15 +90,7 @@ def table_of(path, how, n_rows):
         raise ValueError(f"--sample is for files with columns, which {form} has not.")
     try:
         return _rows_of(path, how, form, roles, n_rows)
-    except (
-        EOFError,
-        OSError,
-        StopIteration,
-        ValueError,
-        csv.Error,
-        lzma.LZMAError,
-        zlib.error,
-    ) as error:
+    except _UNREADABLE as error:
         raise ValueError(f"{path} has no rows to take names from: {error!r}.") from error
 
 
@@ -111,9 +103,9 @@ def _rows_of(path, how, form, roles, n_rows):
         style = {"quoting": csv.QUOTE_NONE} if form == "criteo" else {}
         lines = csv.reader(text, delimiter="," if form == "csv" else "\t", **style)
         names = (CRITEO if form == "criteo" else how["names"]) or next(lines)
-        rows = [row for row in islice(lines, n_rows) if len(row) == len(names)]
-        return {
-            name: [row[n] for row in rows]
-            for n, name in enumerate(names)
-            if name not in roles | ({"label"} if form == "criteo" else set())
-        }
+        roles |= {"label"} if form == "criteo" else set()
+        return [
+            {name: value for name, value in zip(names, row, strict=True) if name not in roles}
+            for row in islice(lines, n_rows)
+            if len(row) == len(names)
+        ]
