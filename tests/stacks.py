@@ -65,16 +65,10 @@ STACKS = {
         lambda of: momentum(of, clipped(of, Multiplied(decayed(of, scheduled(of)), MULTIPLES))),
         "decay",
     ),
-    "admitted": (lambda of: Admission("adagrad", of(2, 1, 5)), "number decay"),
+    "admitted": (lambda of: Admission("adagrad", of(2, 1, 5)), "number"),
     "admitted ftrl": (lambda of: clipped(of, Admission("ftrl", of(2, 4))), "only number"),
     "admitted dual averaging": (
         lambda of: Averaged(Admission("dual_averaging", of(3, 2)), of(1, 7)),
-        "",
-    ),
-    "all with momentum, admitted": (
-        lambda of: Admission(
-            momentum(of, clipped(of, Multiplied(decayed(of, scheduled(of)), MULTIPLES))), of(2, 3)
-        ),
         "",
     ),
     "decay beside momentum": (lambda of: decayed(of, momentum(of, Adagrad(True))), ""),

@@ -17,7 +17,7 @@ from problems import learn, problems
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
-from stacks import every_case, model_of
+from stacks import FEW, model_of, name_of
 from test_own_losses import Cauchy  # a loss of a user
 
 import sklearn_adagrad
@@ -41,7 +41,7 @@ def predictions(model, X):
 # --- what is loaded ---------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data(), serving=st.booleans())
 def test_loaded_is_saved(tmp_path_factory, data, serving):
     problem = data.draw(problems())
@@ -55,8 +55,8 @@ def test_loaded_is_saved(tmp_path_factory, data, serving):
         assert bits(loaded) == bits(model)
 
 
-@every_case
-def test_every_rule(case, path):
+@pytest.mark.parametrize("case", FEW, ids=name_of)  # test_storage has all, in pickles
+def test_rules(case, path):
     X, y = random_rows(np.random.default_rng(0), n_features=13), np.arange(50.0)
     model = stream(model_of(case), X[:30], y[:30])
     model.save(path)
@@ -233,7 +233,7 @@ def test_format_of_the_future(path):
         load(path)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_damaged_bytes(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("damaged") / "model"
@@ -263,7 +263,7 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_texts_that_lie(tmp_path_factory, data):
     """Whatever the description says, loading ends in a model or in a ValueError."""

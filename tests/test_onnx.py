@@ -268,7 +268,7 @@ def tables(draw):
     return columns | numbers
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=12)
 @given(
     tables(),
     st.sampled_from([1, 7, 2**10, 10**6 + 3]),

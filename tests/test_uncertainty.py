@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from problems import learn
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
-from stacks import FEW, every_case, name_of, rule_problems
+from stacks import CASES, FEW, name_of, rule_problems
 
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor
 from sklearn_adagrad.model import uncertainty
@@ -54,7 +54,7 @@ def without_mean(problem):
     return learn(problem)
 
 
-@every_case
+@pytest.mark.parametrize("case", CASES[::3], ids=name_of)
 @settings(max_examples=4, deadline=None)
 @given(data=st.data())
 def test_a_row_that_is_learnt(case, data):

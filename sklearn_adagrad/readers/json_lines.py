@@ -136,7 +136,7 @@ class _Known:
             if texts:
                 table = self._parsed(texts)
         except pa.ArrowException as error:
-            bad = {line: reason for line, text in texts.items() if (reason := self._reason(text))}
+            bad = self._bad(list(texts.items()))
             line, reason = next(iter(bad.items()), (next(iter(texts)), str(error)))
             if not bad or self._reader.on_bad_lines == "error":
                 place = f"line {line}" if bad else f"the lines from {line} on"
@@ -183,6 +183,20 @@ class _Known:
         if table.num_columns and len(table) != len(texts):
             raise pa.ArrowInvalid("there are lines with more than one object")
         return table
+
+    def _bad(self, lines):
+        """Which of some lines are bad, and why: halves are tried, and halves of these."""
+        if len(lines) == 1:
+            ((line, text),) = lines
+            reason = self._reason(text)
+            return {line: reason} if reason else {}
+        bad, middle = {}, len(lines) // 2
+        for half in (lines[:middle], lines[middle:]):
+            try:
+                self._parsed(dict(half))
+            except arrow().ArrowException:
+                bad |= self._bad(half)
+        return bad
 
     def _reason(self, text):
         """Why a line is no object, or None."""
