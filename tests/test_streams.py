@@ -13,6 +13,7 @@ from common import PACKAGE, bits, random_rows, run_python
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import Perceptron, SGDClassifier, SGDRegressor
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.neural_network import MLPClassifier
@@ -480,3 +481,23 @@ def test_the_same_parameters_are_the_same(tmp_path):
         run(again, chunks_of(Y), [0, 1], checkpoint=path, resume=True)
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         run(again, chunks_of(Y), [0, 1], checkpoint=tmp_path / "absent" / "checkpoint")
+
+
+class Undecided(ClassifierMixin, BaseEstimator):
+    """Predicts what is no number."""
+
+    def fit(self, X, y, classes=None):
+        self.classes_ = np.array([0, 1])
+        return self
+
+    partial_fit = fit
+
+    def predict_proba(self, X):
+        return np.full((X.shape[0], 2), np.nan)
+
+
+def test_predictions_that_are_no_numbers():
+    """They have no figures, and no place in memory that is not theirs."""
+    history = run(Undecided(), chunks_of(Y), [0, 1])
+    assert np.isnan(history["log_loss"]).all()
+    assert history["rows"][-1] == 3000

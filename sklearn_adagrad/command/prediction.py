@@ -60,7 +60,7 @@ def run(given):
                 if metrics is None:
                     metrics, sums = judged.metrics, judged.metrics.empty()
                 parts = metrics.judged(judged.y, judged.values, judged.weights)
-                metrics.add(parts, 0, len(judged.y), sums)
+                metrics.add(parts, sums)
         output.flush()
     finally:
         if given.output:

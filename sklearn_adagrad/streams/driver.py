@@ -226,17 +226,16 @@ class _Run:
         """Learn a chunk, and return the lines that are complete with it."""
         predicted = learn(self._estimator, X, y, sample_weight, self._given)
         self._given = {}
-        judged, first, n_before = None, 0, len(self.lines)
+        first, n_rows, n_before = 0, n_rows_of(X), len(self.lines)
         if predicted is not None:
             self._begin(predicted.metrics)
-            judged = self._metrics.judged(predicted.y, predicted.values, predicted.weights)
-        n_rows = n_rows_of(X)
         while first < n_rows:
             until = self._end_of_window(self.n_rows)
             last = min(n_rows, first + until - self.n_rows)
-            if judged is not None:
-                places = first * predicted.n_per_row, last * predicted.n_per_row
-                self._metrics.add(judged, *places, self._sums)
+            if predicted is not None:
+                part = slice(first * predicted.n_per_row, last * predicted.n_per_row)
+                rows = (each[part] for each in (predicted.y, predicted.values, predicted.weights))
+                self._metrics.add(self._metrics.judged(*rows), self._sums)
             self.n_rows += last - first
             first = last
             if self.n_rows == until and self._metrics is not None:

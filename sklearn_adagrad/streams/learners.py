@@ -41,13 +41,14 @@ def learn(estimator, X, y, sample_weight, given):
 
     ``given`` is what else ``partial_fit`` takes.
     """
-    n_rows = n_rows_of(X)
-    weights = 1.0 if sample_weight is None else np.asarray(sample_weight, float)
-    weights = np.broadcast_to(weights, n_rows).copy()
+    weights = np.ones(n_rows_of(X))
+    if sample_weight is not None:
+        weights *= np.asarray(sample_weight, float)
     more = given if sample_weight is None else {**given, "sample_weight": sample_weight}
     if isinstance(estimator, BaseAdagrad):  # learning scores the rows anyway
         scores = estimator._progressive_partial_fit(X, y, **more)
-        scores[weights == 0] = 0.0  # they have none
+        if sample_weight is not None:
+            scores[weights == 0] = 0.0  # they have none
         return _of_scores(estimator, _dense(y), scores, weights)
     predicted = predicted_of(estimator, X, y, weights) if _is_fitted(estimator) else None
     estimator.partial_fit(X, y, **more)
@@ -65,7 +66,8 @@ def _of_scores(model, y, scores, weights):
             return Predicted(Chances(n_heads), codes, chances, weights)
         return Predicted(Labels(), codes, scores.argmax(axis=1), weights)
     positive = y.ravel() == (1 if model._is_multilabel else model.classes_[1])
-    scores, weights = scores.ravel(), np.repeat(weights, n_heads)
+    scores = scores.ravel()
+    weights = weights if n_heads == 1 else np.repeat(weights, n_heads)
     if hasattr(loss, "probability"):
         is_log_odds = isinstance(loss, LogLoss)
         log_odds = scores if is_log_odds else _log_odds(loss.probability(scores))

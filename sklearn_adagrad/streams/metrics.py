@@ -1,9 +1,8 @@
 """How good predictions were, as figures that follow from sums over rows.
 
 Each class here is for one kind of prediction. ``empty()`` are sums of no rows, a dict of arrays,
-``judged(y, predicted, weights)`` is what the rows of a chunk add, ``add(judged, first, last,
-sums)`` adds some of them, row by row, and ``figures(sums)`` has the metrics, NaN where there are
-not enough rows for one.
+``judged(y, predicted, weights)`` is what rows add, ``add(judged, sums)`` adds them row by row,
+and ``figures(sums)`` has the metrics, NaN where there are not enough rows for one.
 """
 
 from typing import NamedTuple
@@ -11,14 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import entr
 
-from ..arithmetic.lanes import padded
-from .tally import BINS, add_rows, add_scores, judge_log_odds
+from .tally import BINS, add_log_odds, add_rows, add_scores
 
 
 class _Judged(NamedTuple):
     """What rows add: a row of ``columns`` for each sum, and what goes into a histogram."""
 
-    columns: np.ndarray
+    columns: np.ndarray | None
     scores: np.ndarray
     codes: np.ndarray
     weights: np.ndarray
@@ -31,19 +29,12 @@ class LogOdds(NamedTuple):
         return {"sums": np.zeros(4), "histogram": np.zeros((2, BINS))}
 
     def judged(self, y, predicted, weights):
-        n_rows = len(predicted)
-        log_odds, positive = (np.zeros(padded(n_rows)) for _ in range(2))
-        log_odds[:n_rows], positive[:n_rows] = predicted, y
-        columns = np.empty((4, len(log_odds)))
-        judge_log_odds(log_odds, positive, columns[2], columns[3])
-        columns = columns[:, :n_rows]
-        columns[0], columns[1] = 1.0, positive[:n_rows]
-        columns *= weights
-        return _Judged(np.ascontiguousarray(columns), log_odds, positive, weights)
+        return _Judged(None, np.ascontiguousarray(predicted), np.asarray(y, bool), weights)
 
-    def add(self, judged, first, last, sums):
-        add_rows(judged.columns, first, last, sums["sums"])
-        add_scores(judged.scores, judged.codes, judged.weights, first, last, sums["histogram"])
+    def add(self, judged, sums):
+        _, log_odds, positive, weights = judged
+        room = np.zeros(20)
+        add_log_odds(log_odds, positive, weights, room, sums["sums"], sums["histogram"])
 
     def figures(self, sums):
         weight, positive, predicted, lost = sums["sums"]
@@ -68,9 +59,9 @@ class Scores(NamedTuple):
         columns = np.stack([weights, weights * right])
         return _Judged(columns, np.array(predicted, float), np.array(y, float), weights)
 
-    def add(self, judged, first, last, sums):
-        add_rows(judged.columns, first, last, sums["sums"])
-        add_scores(judged.scores, judged.codes, judged.weights, first, last, sums["histogram"])
+    def add(self, judged, sums):
+        add_rows(judged.columns, sums["sums"])
+        add_scores(judged.scores, judged.codes, judged.weights, sums["histogram"])
 
     def figures(self, sums):
         weight, right = sums["sums"]
@@ -91,9 +82,9 @@ class Chances(NamedTuple):
         columns = np.stack([weights, weights * right, weights * -np.log(chance)])
         return _Judged(columns, predicted, y, weights)
 
-    def add(self, judged, first, last, sums):
-        add_rows(judged.columns, first, last, sums["sums"])
-        np.add.at(sums["counts"], judged.codes[first:last], judged.weights[first:last])
+    def add(self, judged, sums):
+        add_rows(judged.columns, sums["sums"])
+        np.add.at(sums["counts"], judged.codes, judged.weights)
 
     def figures(self, sums):
         weight, right, lost = sums["sums"]
@@ -116,8 +107,8 @@ class Labels(NamedTuple):
         right = weights * (np.asarray(predicted) == y)
         return _Judged(np.stack([weights, right]), predicted, y, weights)
 
-    def add(self, judged, first, last, sums):
-        add_rows(judged.columns, first, last, sums["sums"])
+    def add(self, judged, sums):
+        add_rows(judged.columns, sums["sums"])
 
     def figures(self, sums):
         return {"accuracy": _ratio(sums["sums"][1], sums["sums"][0])}
@@ -145,8 +136,8 @@ class Numbers(NamedTuple):
         columns[:, weights == 0] = 0.0  # infinity times zero too
         return _Judged(columns, predicted, y, weights)
 
-    def add(self, judged, first, last, sums):
-        add_rows(judged.columns, first, last, sums["sums"])
+    def add(self, judged, sums):
+        add_rows(judged.columns, sums["sums"])
 
     def figures(self, sums):
         weight, squares, absolutes, total, total_squares = sums["sums"]
