@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import skops.io
+from common import run_python
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
@@ -514,3 +515,18 @@ def test_nan_alone_is_a_missing_value(kind):
     for rows in ([{"a": float("nan")}], [{"a": None}, {"a": float("nan")}], [{"a": np.nan}]):
         missing = hasher.transform([{"a": None}] * len(rows))
         assert (hasher.transform(rows) != missing).nnz == 0
+
+
+INTERPRETED = """
+import numpy as np
+from sklearn_adagrad import FieldHasher
+with np.errstate(over="ignore"):
+    rows = {"a": [f"x{n}" for n in range(40)], "b": [f"y{n % 7}" for n in range(40)]}
+    X = FieldHasher(2**12, interactions="all").transform(rows)
+print(X.indptr.tolist(), X.indices.tolist(), X.data.tolist())
+"""
+
+
+def test_interpreted_as_compiled():
+    """For the debugger."""
+    assert run_python("-c", INTERPRETED, NUMBA_DISABLE_JIT="1") == run_python("-c", INTERPRETED)

@@ -54,7 +54,7 @@ def _load(array, k, stop):
 
 def load_lanes(array, k, size):
     """``array[k : k + size]``, where ``size`` is written as a number."""
-    return array[k : k + size]
+    return array[k : k + size].copy()
 
 
 @emits(load_lanes, literal=True)
