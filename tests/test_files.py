@@ -134,6 +134,8 @@ def test_serving_only_predicts(path):
     loaded = load(path)
     with pytest.raises(ValueError, match="saved for serving: it has no accumulators"):
         loaded.partial_fit(np.ones((1, 8)), [0])
+    with pytest.raises(ValueError, match="saved for serving"):
+        loaded.uncertainty(np.ones((1, 8)))
     with pytest.raises(AttributeError, match="keeps no accumulator"):
         _ = loaded.accumulator_
     assert bits(loaded.fit(np.eye(8), [0, 1] * 4)) == bits(clone(model).fit(np.eye(8), [0, 1] * 4))

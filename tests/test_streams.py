@@ -501,3 +501,16 @@ def test_predictions_that_are_no_numbers():
     history = run(Undecided(), chunks_of(Y), [0, 1])
     assert np.isnan(history["log_loss"]).all()
     assert history["rows"][-1] == 3000
+
+
+def test_estimator_becomes_what_was_saved(tmp_path):
+    """Nothing is left of what it had learnt before."""
+    path = tmp_path / "checkpoint"
+    run(AdagradClassifier(), chunks_of(Y), [0, 1], checkpoint=path, max_rows=1000)
+    model = AdagradClassifier()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X[:50], Y[:50])
+    run(model, chunks_of(Y), [0, 1], checkpoint=path, resume=True)
+    assert not hasattr(model, "n_iter_")
+    assert bits(model) == bits(AdagradClassifier().partial_fit(X, Y, [0, 1]))

@@ -297,9 +297,8 @@ class Fitted(Parameters):
         with turn_of(self):
             self._settle()
             names = ("_state", "_bound", *self._fitted_names)
-            self._commit(
-                {name: vars(model)[name] for name in names if name in vars(model)}, gone=()
-            )
+            known = {name: vars(model)[name] for name in names if name in vars(model)}
+            self._commit(known, gone={*names} - {*known})
 
     def __getstate__(self):
         if not self.__sklearn_is_fitted__():

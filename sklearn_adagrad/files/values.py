@@ -47,7 +47,7 @@ class Encoder:
             return str(value)
         if isinstance(value, np.ndarray):
             return self._encode_array(value, name)
-        if isinstance(value, np.dtype) or value in (np.float32, np.float64):
+        if isinstance(value, np.dtype) or value is np.float32 or value is np.float64:
             return {"dtype": np.dtype(value).name}
         if hasattr(value, "_described"):
             return {"type": type(value).__name__, **value._described(self, name)}

@@ -84,14 +84,19 @@ def spread(value, like):
     return np.reshape(value, (-1, 1)) if np.ndim(value) == 1 and like.ndim == 2 else value
 
 
-def must_adapt(before, after, t):
-    """Whether records learnt with ``before`` are not ready for ``after``; or ValueError."""
-    kinds = [type(each.base) for each in (before, after)]
-    if kinds[0] is Frozen and before is not after:
+def refuse_frozen(bound):
+    """Refuse a rule that does not learn."""
+    if isinstance(bound.base, Frozen):
         raise ValueError(
             "This model was saved for serving: it has no accumulators to learn with. Load the file "
             "of the whole model, or fit it anew."
         )
+
+
+def must_adapt(before, after, t):
+    """Whether records learnt with ``before`` are not ready for ``after``; or ValueError."""
+    kinds = [type(each.base) for each in (before, after)]
+    refuse_frozen(before)
     if kinds[0] is not kinds[1]:
         raise ValueError(
             f"rule cannot change from {kinds[0].__name__} to {kinds[1].__name__} once rows were "

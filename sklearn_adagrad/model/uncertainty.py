@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..arithmetic.tuples import record_of
-from .adaptation import change
+from .adaptation import change, refuse_frozen
 
 _PART = 2**18  # entries times heads whose records are copied at a time
 
@@ -13,6 +13,7 @@ def moves(bound, state, rows, fit_intercept):
 
     Of shape (n_rows, n_heads). Nothing of the ``state`` changes.
     """
+    refuse_frozen(bound)
     indptr, found = rows.indptr, np.empty((len(rows.indptr) - 1, state.n_heads))
     size, first = max(1, _PART // state.n_heads), 0
     while first < len(found):
