@@ -45,7 +45,14 @@ FLOORS = {
     },
     "plotting": {"FieldHasher"},  # a leaf: what is public
     # a leaf: what is public
-    "export": {"AdagradClassifier", "AdagradRegressor", "FieldHasher", "fields", "losses"},
+    "export": {
+        "AdagradClassifier",
+        "AdagradRegressor",
+        "FieldHasher",
+        "_optional",
+        "fields",
+        "losses",
+    },
     "serving": {"estimators", "formulas", "hashing", "input", "model"},
 }
 # The files beside them.

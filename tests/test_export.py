@@ -210,3 +210,10 @@ def test_onnx_is_not_imported_by_others():
         "e.to_sklearn(AdagradRegressor().fit(np.eye(2), [0, 1]))\n"
         "assert not {'onnx', 'skl2onnx', 'onnxruntime'} & set(sys.modules)",
     )
+
+
+def test_correction_for_sampling_is_exported():
+    X, y = small_data()
+    model = untrained(AdagradClassifier, negatives_kept=0.1).fit(X, y)
+    assert_same(to_sklearn(model), model, X)
+    assert abs(to_sklearn(model).decision_function(X) - model._scores(X)[:, 0]).min() > 2

@@ -141,6 +141,13 @@ def test_serving_only_predicts(path):
     assert bits(loaded.fit(np.eye(8), [0, 1] * 4)) == bits(clone(model).fit(np.eye(8), [0, 1] * 4))
 
 
+def test_correction_for_sampling_is_saved(path):
+    model, X = trained(AdagradClassifier, negatives_kept=0.1), np.eye(8)
+    for serving in (False, True):
+        model.save(path, serving=serving)
+        assert predictions(load(path), X) == predictions(model, X)
+
+
 def test_serving_is_small(path):
     X = random_rows(np.random.default_rng(0), 100, 2**12, 0.1, np.float32)
     model = AdagradClassifier().partial_fit(X, np.arange(100) % 2, [0, 1])

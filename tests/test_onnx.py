@@ -394,3 +394,10 @@ def test_rows_are_not_made():
     table = {"site": [f"{n}.com" for n in range(400)]}
     model = hashed(table, n_features=2**22, dtype=np.float32)
     assert_same(run(to_onnx(model, table), site=np.array([table["site"]], object).T), model, table)
+
+
+def test_correction_for_sampling_is_exported():
+    X, y = np.eye(4, dtype=np.float32), [0, 1, 0, 1]
+    model = AdagradClassifier(max_iter=2, tol=None, random_state=0, negatives_kept=0.1).fit(X, y)
+    (found,) = session_of(to_onnx(model, X)).run(["probabilities"], {"X": X})
+    np.testing.assert_allclose(found, model.predict_proba(X), atol=1e-6)

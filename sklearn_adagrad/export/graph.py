@@ -1,21 +1,15 @@
 """Graphs of ONNX, node by node, and what all of ours end with: predictions made of scores."""
 
-from importlib import import_module
-
 import numpy as np
+
+from .._optional import optional
 
 DOUBLE, FLOAT, INT64, STRING, UINT64 = 11, 1, 7, 8, 13  # onnx.TensorProto.DataType
 
 
 def library(name):
     """onnx, skl2onnx or a module of them, which is wanted by nobody who does not export."""
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ImportError(
-            f"Models become ONNX by {name.split('.')[0]}, which is not installed: "
-            'python -m pip install "sklearn-adagrad[onnx]"'
-        ) from error
+    return optional(name, "onnx")
 
 
 class Graph:
