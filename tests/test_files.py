@@ -472,7 +472,7 @@ def test_saving_in_threads_leaves_the_process_as_it_was(tmp_path):
 
 def test_names_of_files(tmp_path):
     model = trained(AdagradClassifier)
-    for name in ("n" * 250, os.fsencode("ü")):
+    for name in ("n" * 250, "😀" * 60, os.fsencode("ü")):
         path = os.path.join(os.fsencode(tmp_path) if isinstance(name, bytes) else tmp_path, name)
         model.save(path)
         assert bits(load(path)) == bits(model)

@@ -1087,3 +1087,22 @@ def test_buffer_that_is_larger_than_the_window():
         rows = sum(len(y) for _, y, _ in Delimited(stream, HASHER, target="y"))
     thread.join()
     assert rows == 700_000
+
+
+@pytest.mark.parametrize(
+    ("content", "first_bad", "n_rows"),
+    [
+        (b'null\n{"y":1,"a":1}\n', 1, 1),
+        (b'{"y":1,"a":1}\nnull\nxx\n{"y":1,"a":1}\n', 2, 2),
+        (b'{"y":1,"a":1}\nxx\n null \n{"y":1,"a":1}\n', 2, 2),
+        (b'{"y":1,"a":1}\n{"y":,"a":1}\nnull\n[{"y":1}]\n7\n', 2, 1),
+        (b'{"y":1,"a":1}{"y":2,"a":2}\n{"y":\n3,"a":3}\n{"y":1,"a":1}\n', 1, 1),
+    ],
+)
+def test_lines_that_are_no_objects(content, first_bad, n_rows):
+    """Arrow ends the process at a null, and counts objects, not lines."""
+    with pytest.raises(ValueError, match=f"line {first_bad}: "):
+        list(JsonLines(io.BytesIO(content), HASHER, target="y"))
+    reader = JsonLines(io.BytesIO(content), HASHER, target="y", on_bad_lines="skip")
+    assert len(joined(reader)[1]) == n_rows
+    assert reader.n_bad_lines == content.count(b"\n") - n_rows

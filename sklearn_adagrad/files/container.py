@@ -34,7 +34,7 @@ def write(path, text, arrays):
     save_file = optional("safetensors.numpy").save_file
     path = os.path.realpath(os.fsdecode(path))  # a link goes on pointing to the file
     folder, name = os.path.split(path)
-    part = os.path.join(folder, f"{name[:100]}.{os.getpid()}.{secrets.token_hex(4)}.part")
+    part = os.path.join(folder, f"{name[:40]}.{os.getpid()}.{secrets.token_hex(4)}.part")
     try:
         with open(part, "xb") as file:  # safetensors makes files that others cannot read
             mode = os.stat(path if os.path.exists(path) else file.fileno()).st_mode

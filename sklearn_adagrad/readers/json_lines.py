@@ -131,16 +131,23 @@ class _Known:
 
     def _table(self, texts, name):
         """The table of some lines, None if there are none. Those that are bad are taken out."""
-        pa = arrow()
+        pa, failed = arrow(), None
+        bad = {
+            line: self._reason(text) or "it is no JSON object"
+            for line, text in texts.items()
+            if not _may_be_object(text)
+        }
+        others = {line: text for line, text in texts.items() if line not in bad} if bad else texts
         try:
-            if texts:
-                table = self._parsed(texts)
+            table = self._parsed(others) if others else None
         except pa.ArrowException as error:
-            bad = self._bad(list(texts.items()))
-            line, reason = next(iter(bad.items()), (next(iter(texts)), str(error)))
+            failed = str(error)
+            bad |= self._bad(list(others.items()))
+        if bad or failed:
+            line = min(bad, default=next(iter(texts)))
             if not bad or self._reader.on_bad_lines == "error":
                 place = f"line {line}" if bad else f"the lines from {line} on"
-                raise ValueError(f"{name}, {place}: {reason}.") from None
+                raise ValueError(f"{name}, {place}: {bad.get(line, failed)}.") from None
             for line in bad:
                 del texts[line]
             return self._table(texts, name)
@@ -209,3 +216,9 @@ class _Known:
         except (ValueError, RecursionError, arrow().ArrowException) as error:
             return str(error)
         return None
+
+
+def _may_be_object(text):
+    """Whether a line begins and ends as objects do: Arrow crashes at a line that is null."""
+    text = text.strip()
+    return text.startswith(b"{") and text.endswith(b"}")

@@ -115,6 +115,8 @@ def _is_fitted(estimator):
         check_is_fitted(estimator)
     except NotFittedError:
         return False
+    except TypeError:  # it has no fit
+        return any(name.endswith("_") for name in vars(estimator))
     return True
 
 
