@@ -22,6 +22,7 @@ from .formulas.rules import (
     factor,
     local,
     moved,
+    pull,
     rate,
     renewed,
     settled,
@@ -29,6 +30,7 @@ from .formulas.rules import (
     weight,
 )
 from .formulas.schedules import InverseScaling, Scheduled, Warmup
+from .formulas.steps import ImportanceAware, ScaleFree
 from .formulas.wrappers import (
     Averaged,
     Clipped,
@@ -44,9 +46,11 @@ __all__ = [
     "Averaged",
     "Clipped",
     "DualAveraging",
+    "ImportanceAware",
     "InverseScaling",
     "Momentum",
     "Multiplied",
+    "ScaleFree",
     "Scheduled",
     "Warmup",
     "WeightDecay",
@@ -56,6 +60,7 @@ __all__ = [
     "factor",
     "local",
     "moved",
+    "pull",
     "rate",
     "renewed",
     "replaced",

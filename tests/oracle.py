@@ -21,8 +21,23 @@ FACTORS = {
 
 
 @dataclass
+class Scales:
+    """What a scale-free rule knows: of columns, of rows, and of targets."""
+
+    largest: np.ndarray
+    mass: float = 0.0
+    squares: float = 0.0
+    longest: float = 0.0
+    mean: float = 0.0
+    deviations: float = 0.0
+
+    def divided(self, x):
+        return divided(x, self.largest)
+
+
+@dataclass
 class Learnt:
-    w: np.ndarray
+    w: np.ndarray  # of columns that were divided, if the rule is scale-free
     s: np.ndarray  # the accumulator
     z: np.ndarray  # the sum of gradients; FTRL's has more to it
     v: np.ndarray  # the velocity
@@ -32,13 +47,19 @@ class Learnt:
     t: int = 0
     loss: float = 0.0  # the weighted sum of the losses of all rows, each before it was learnt
     mass: float = 0.0  # the sum of the weights
+    scales: Scales | None = None
 
     def score(self, x):
-        return x @ self.w[:-1] + self.w[-1]
+        if self.scales is None:
+            return x @ self.w[:-1] + self.w[-1]
+        return self.scales.divided(x) @ self.w[:-1] + self.w[-1] + self.scales.mean
 
     @property
     def prediction(self):
-        return self.w_sum / self.n_sum if self.n_sum else self.w
+        w = self.w_sum / self.n_sum if self.n_sum else self.w
+        if self.scales is None:
+            return w
+        return np.append(self.scales.divided(w[:-1]), w[-1] + self.scales.mean)
 
     @property
     def coef(self):
@@ -62,8 +83,13 @@ def chain(rule):
     return links + chain(links[0].rule) if hasattr(links[0], "rule") else links
 
 
-def learn(learnt, X, y, weights, loss, *, rule, fit_intercept=True, **parameters):
-    """``learnt`` after one pass over the dense rows ``X`` with targets ``y``."""
+def learn(
+    learnt, X, y, weights, loss, *, rule, fit_intercept=True, has_unit=True, **parameters
+):
+    """``learnt`` after one pass over the dense rows ``X`` with targets ``y``.
+
+    ``has_unit`` says that scores are in the units of ``y``, as in regression without a link.
+    """
     m, links = deepcopy(learnt), chain(rule)
     p = per_feature(links, X.shape[1], **parameters)
     for x, target, weight in zip(np.asarray(X, dtype=float), y, weights, strict=True):
@@ -72,8 +98,33 @@ def learn(learnt, X, y, weights, loss, *, rule, fit_intercept=True, **parameters
         score = m.score(x)
         m.loss += weight * loss.value(target, score)
         m.mass += weight
+        p["stride"] = 1.0
+        if any(isinstance(each, rules.ScaleFree) for each in links):
+            x, score, p["stride"] = rescaled(m, x, target, weight, fit_intercept, links, has_unit)
+        p["limit"] = weight, lambda reach, y=target, z=score: loss.drop(y, z, reach)
         take(m, x, weight * loss.gradient(target, score), fit_intercept, links, p)
     return m
+
+
+def rescaled(m, x, target, weight, fit_intercept, links, has_unit):
+    """The row by the scales that it is learnt with, its score, and what its step is multiplied by.
+
+    ``m.scales`` become these.
+    """
+    (by_column,) = (each.by_column for each in links if isinstance(each, rules.ScaleFree))
+    s = m.scales = m.scales or Scales(np.zeros(len(x)) if by_column else np.ones(len(x)))
+    if by_column:
+        s.largest = np.maximum(s.largest, abs(x))
+    s.mass += weight
+    s.squares += weight * (np.sum(s.divided(x) ** 2) + fit_intercept)
+    s.longest = max(s.longest, np.sum(x**2) + fit_intercept)
+    before, unit = s.mean, 1.0
+    if has_unit:
+        s.mean += weight / s.mass * (target - before) * fit_intercept
+        s.deviations += weight * (target - before) * (target - s.mean)
+        unit = np.sqrt(s.deviations / s.mass)
+    norm = np.sqrt(s.squares / s.mass) if by_column else np.sqrt(s.longest)
+    return s.divided(x), m.score(x), float(divided(unit, norm))
 
 
 def learn_classes(learnt, X, labels, weights, *, rule, fit_intercept=True, **parameters):
@@ -88,6 +139,7 @@ def learn_classes(learnt, X, labels, weights, *, rule, fit_intercept=True, **par
         models[label].loss -= weight * np.log(chances[label])
         for n, m in enumerate(models):
             m.mass += weight
+            p["stride"] = 1.0
             take(m, x, weight * (chances[n] - (n == label)), fit_intercept, links, p)
     return models
 
@@ -98,8 +150,19 @@ def take(m, x, slope, fit_intercept, links, p):
     m.t += 1
     g = slope * np.append(x, float(fit_intercept))
     length = np.linalg.norm(g)
-    g = g * (norm / length) if length > norm else g
-    p["rate"] = rate(links, p, m.t)
+    shortened = norm / length if length > norm else 1.0
+    g, slope = g * shortened, slope * shortened
+    p["rate"], p["share"] = rate(links, p, m.t), p["stride"]
+    if any(isinstance(each, rules.ImportanceAware) for each in links):
+        weight, limit = p["limit"]
+        g, slope = g / np.sqrt(weight), slope / np.sqrt(weight)
+        row = np.append(x, float(fit_intercept))
+        fall = row @ pull(links, m, g, row != 0.0, p)
+        reach = max(0.0, float(divided(weight * p["stride"] * fall, slope)))
+        p["share"] = most = p["stride"] * np.sqrt(weight)
+        if fall != 0.0:
+            share = limit(reach) / fall
+            p["share"] = share if 0.0 <= share < most else most
     m.w = m.w - step(links, m, g, np.append(x != 0.0, False), p)
     m.w = PENALISED[type(links[-1])](links[-1], m, p)
     if isinstance(links[0], rules.Averaged) and m.t >= links[0].first_row:
@@ -130,6 +193,32 @@ def rate(links, p, t):
     return p["lr"] * np.prod(factors) / (1.0 + (max(t, 1) - 1) * p["lr_decay"])
 
 
+def pull(links, m, g, here, p):
+    """How far the gradients move the weights if all of them do."""
+    rule, *within = links
+    match rule:
+        case rules.Clipped():
+            return pull(within, m, np.clip(g, -rule.value, rule.value), here, p)
+        case rules.WeightDecay():
+            decay = 0.0 if rule.decoupled else rule.weight_decay * p["decay"] * m.w * here
+            return pull(within, m, g + decay, here, p)
+        case rules.Admission():
+            is_intercept = np.arange(len(m.n)) == len(m.n) - 1
+            admitted = (m.n + here >= rule.occurrences) | is_intercept
+            return np.where(admitted, pull(within, m, g, here, p), 0.0)
+        case rules.Adagrad() | rules.DualAveraging() | rules.FTRL():
+            after = deepcopy(m)
+            after.s = m.s + g**2
+            below = size(rule, after, p)
+            if isinstance(rule, rules.DualAveraging):
+                below = below + p["rate"] * m.t * p["l2"]
+            if isinstance(rule, rules.FTRL):
+                below = below + p["lr"] * p["l2"]
+            return p["rate"] * divided(g, below)
+        case _:
+            return pull(within, m, g, here, p)
+
+
 def step(links, m, g, here, p):
     """What the rule subtracts from every weight; ``here`` says which features the row has."""
     rule, *within = links
@@ -155,13 +244,13 @@ def step(links, m, g, here, p):
             return np.where(admitted, by, 0.0)
         case rules.Adagrad():
             m.s = m.s + g**2
-            return p["rate"] * divided(g, size(rule, m, p))
+            return p["rate"] * p["share"] * divided(g, size(rule, m, p))
         case rules.DualAveraging():
-            m.s, m.z = m.s + g**2, m.z + g
+            m.s, m.z = m.s + g**2, m.z + p["share"] * g
             return 0.0
         case rules.FTRL():
             sigma = divided(np.sqrt(m.s + g**2) - np.sqrt(m.s), p["lr"])
-            m.s, m.z = m.s + g**2, m.z + g - sigma * m.w
+            m.s, m.z = m.s + g**2, m.z + p["share"] * g - sigma * m.w
             return 0.0
         case _:
             return step(within, m, g, here, p)

@@ -13,9 +13,11 @@ from sklearn_adagrad.rules import (
     Averaged,
     Clipped,
     DualAveraging,
+    ImportanceAware,
     InverseScaling,
     Momentum,
     Multiplied,
+    ScaleFree,
     Scheduled,
     Warmup,
     WeightDecay,
@@ -71,6 +73,24 @@ STACKS = {
         lambda of: Averaged(Admission("dual_averaging", of(3, 2)), of(1, 7)),
         "",
     ),
+    "scale-free": (lambda of: ScaleFree("adagrad", of(True, False)), "number"),
+    "importance-aware": (lambda of: ImportanceAware("adagrad"), "decay"),
+    "scale-free, importance-aware": (
+        lambda of: clipped(of, ImportanceAware(ScaleFree("adagrad", of(True, False)))),
+        "array",
+    ),
+    "scale-free, importance-aware ftrl": (
+        lambda of: ScaleFree(ImportanceAware(Admission("ftrl", of(1, 3)))),
+        "only number",
+    ),
+    "scale-free, importance-aware dual averaging": (
+        lambda of: Averaged(ImportanceAware(ScaleFree("dual_averaging")), of(1, 7)),
+        "",
+    ),
+    "importance-aware, all with momentum": (
+        lambda of: momentum(of, Multiplied(ImportanceAware(decayed(of, scheduled(of))), MULTIPLES)),
+        "",
+    ),
     "decay beside momentum": (lambda of: decayed(of, momentum(of, Adagrad(True))), ""),
 }
 
@@ -113,6 +133,8 @@ FEW = {  # and how many outputs to learn with them: every kernel takes seconds t
     ("multiplied, decayed, clipped", "number", False): (11, 12),
     ("all with momentum", "none", False): (2, 3),
     ("admitted", "number", False): (2, 3),
+    ("scale-free", "number", False): (2, 3),
+    ("scale-free, importance-aware", "array", False): (2, 3),
 }
 LAZY = [  # whose weights move while their features are absent
     case for case in CASES if case[1] != "none" or "momentum" in case[0] or "dual" in case[0]

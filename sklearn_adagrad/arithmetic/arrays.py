@@ -85,3 +85,32 @@ def _store(array, k, x):
         return context.get_dummy_value()
 
     return types.none, emit
+
+
+class _Shifted:
+    """An array whose first element is called ``start``."""
+
+    def __init__(self, array, start):
+        self._array, self._start, self.dtype = array, int(start), array.dtype
+
+    def __getitem__(self, k):
+        if isinstance(k, slice):
+            k = slice(int(k.start) - self._start, int(k.stop) - self._start)
+            return self._array[k]
+        return self._array[int(k) - self._start]
+
+
+def shifted(array, start):
+    """``array`` with its indices counted from ``start``: only these may be asked for."""
+    return _Shifted(array, start)
+
+
+@emits(shifted)
+def _shifted(array, start):
+    def emit(context, builder, args):
+        made = context.make_array(array)(context, builder, args[0])
+        first = index(context, builder, start, args[1])
+        made.data = builder.gep(made.data, [builder.neg(first)])
+        return made._getvalue()
+
+    return array, emit

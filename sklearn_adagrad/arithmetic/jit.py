@@ -245,6 +245,11 @@ def constant(stub):
     return call
 
 
+def says(kind, name):
+    """What the class of objects of type ``kind``, or of the rule within, declares under ``name``."""
+    return getattr(_holder(kind, name)[0].instance_class, name, False)
+
+
 def _holder(kind, name, delegated=True):
     """The type within ``kind`` whose class has ``name``, and the way to it."""
     way = []

@@ -62,6 +62,10 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
         """The loss of all outputs."""
         return self._loss()
 
+    def _has_unit(self, loss):
+        """Whether scores are in the units of the targets."""
+        return is_regressor(self) and not hasattr(loss, "prediction")
+
     @abstractmethod
     def _splitter(self, fitted):
         """The scikit-learn splitter that sets rows aside for early stopping."""
@@ -216,7 +220,7 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
     def _progressive_partial_fit(self, X, y, sample_weight=None, **begin):
         """``partial_fit`` that returns what the model said of each row before it learnt it.
 
-        Scores of shape (n_rows, n_heads); NaN for rows of weight zero.
+        Scores of shape (n_rows, n_outputs); NaN for rows of weight zero.
         """
         if not self.__sklearn_is_fitted__():
             self._validate_params()
@@ -251,7 +255,7 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
                 model._check_width(n_features)
                 model._check_outputs(problem.targets)
                 state = own_state(adapted_state(model._state, model._bound, bound))
-            seen = None if scores is None else np.full((n_rows, state.n_heads), np.nan)
+            seen = None if scores is None else np.full((n_rows, state.n_outputs), np.nan)
             pending = Pending(state.t, y, weights, learnt_weights, counts)
             ACCOUNT.tell = lambda: pending.account(state.t)
             self._commit(
@@ -290,9 +294,10 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
             fit_intercept=bool(self.fit_intercept),
             limit=largest_gradient(problem.rows.values.dtype, bound.largest_lr),
             max_abs=max(problem.max_abs, 1.0),
-            drops=bound.n_candidates > 1,
+            drops=bound.n_candidates > 1 and not bound.mixes,
             refuses=refuses,
             scores=scores,
+            has_unit=self._has_unit(loss),
         )
         work = len(problem.rows.indices) * state.n_heads / max(1, len(problem.weights))
         size = 1 + int(_PART / (1 + work))

@@ -77,7 +77,7 @@ class Fitted(Parameters):
 
         def mean():
             weight = state.totals["weight"][0]
-            return float(state.losses[0].sum() / weight) if weight else float("nan")
+            return float(state.lost[0].sum() / weight) if weight else float("nan")
 
         return state.guard.read(mean)
 
@@ -88,7 +88,7 @@ class Fitted(Parameters):
             )
 
     def _scores(self, X, *, refuses=True):
-        """Scores of shape (n_samples, n_heads); FloatingPointError if one is no number."""
+        """Scores of shape (n_samples, n_outputs); FloatingPointError if one is no number."""
         check_is_fitted(self)
         state, bound, scores = self._state, self._bound, None
 
@@ -284,7 +284,7 @@ class Fitted(Parameters):
                 raise ValueError(f"its attributes are {sorted(fitted)}")
             bound, state = restored(item["state"], decoder)
             model._commit(fitted, _bound=bound, _state=state)
-            if model._n_outputs() != state.n_heads or fitted["n_features_in_"] != state.n_features:
+            if model._n_outputs() != state.n_outputs or fitted["n_features_in_"] != state.n_features:
                 raise ValueError("its attributes and its weights are of different models")
         return model
 

@@ -9,7 +9,8 @@ from sklearn.base import BaseEstimator
 
 from .._sklearn import HasMethods, Interval, StrOptions
 from ..formulas.rules import RULES
-from ..model.binding import bind
+from ..formulas.steps import ImportanceAware
+from ..model.binding import AUTO, bind, within
 
 # What the candidates of a search may differ in.
 SEARCHED = ("lr", "eps", "alpha", "l1_ratio", "initial_accumulator_value")
@@ -28,7 +29,7 @@ class Parameters(BaseEstimator):
 
     _losses: ClassVar[dict]  # the losses that have a name
     _parameter_constraints: ClassVar[dict] = {
-        "lr": [Interval(Real, 0, None, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="left"), StrOptions({AUTO})],
         "eps": [Interval(Real, 0, None, closed="left")],
         "lr_decay": [Interval(Real, 0, None, closed="left")],
         "initial_accumulator_value": [Interval(Real, 0, None, closed="left")],
@@ -68,10 +69,13 @@ class Parameters(BaseEstimator):
     def _rule(self, dtype, **instead):
         """The rule with ``self``'s hyper-parameters, some of them replaced, for ``dtype``."""
         numbers = {name: instead.get(name, getattr(self, name)) for name in (*SEARCHED, "lr_decay")}
+        rule = self.rule
+        if numbers["lr"] == AUTO and hasattr(self._loss(), "drop"):
+            rule = within(rule, ImportanceAware)
         plain = isinstance(self.rule, str) and all(
             type(each) in _PLAIN for each in numbers.values()
         )
-        return (_bound_before if plain else bind)(self.rule, np.dtype(dtype), **numbers)
+        return (_bound_before if plain else bind)(rule, np.dtype(dtype), **numbers)
 
 
 @lru_cache(maxsize=256)

@@ -26,6 +26,7 @@ def packed(attributes):
             "tables": compact(bound, state),
             "totals": state.totals,
             "losses": state.losses,
+            "beside": state.beside,
             "arguments": bound.arguments,
         }
     return saved
@@ -47,7 +48,7 @@ def unpacked(saved, name):
         dtype = tables["intercept"].dtype[0].base
         bound = rebound(learnt["arguments"], dtype)
         tables = expanded(bound, tables, dtype, losses.shape[1])
-        known |= {"_state": State(tables, learnt["totals"], losses, Guard()), "_bound": bound}
+        known |= {"_state": State(tables, learnt["totals"], losses, learnt.get("beside", {}), Guard()), "_bound": bound}
     return known
 
 

@@ -79,13 +79,19 @@ def train(
 
 
 def _epoch(learn, problem, order, state):
-    """Learn once, and return the mean loss of this epoch."""
-    state.losses[1] = state.totals["epoch_weight"] = 0.0
-    known, progressive = state.t > 0, (state.losses[0].copy(), state.totals["weight"].copy())
+    """Learn once, and return the mean loss of this epoch.
+
+    Progressive losses, and with them the shares of learners, are about rows which are new.
+    """
+    state.losses[1] = state.lost[1] = state.totals["epoch_weight"] = 0.0
+    mixed = (state.beside[name] for name in ("lost", "shares") if name in state.beside)
+    about_new_rows = state.losses[0], state.totals["weight"], *mixed
+    before = [each.copy() for each in about_new_rows] if state.t > 0 else []
     learn(problem, order, state)
-    if known:  # the progressive loss is that of rows which are new
-        state.losses[0], state.totals["weight"] = progressive
-    return float(state.losses[1].sum() / state.totals["epoch_weight"][0])
+    lost = state.lost[1].copy()
+    for each, value in zip(about_new_rows, before, strict=False):
+        each[...] = value
+    return float(lost.sum() / state.totals["epoch_weight"][0])
 
 
 def _kept(state, earlier):

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..arithmetic.lanes import where
 from ..arithmetic.tuples import replaced, told_apart
-from .rules import require, step
+from .rules import pull, require, step
 
 
 class Admission(NamedTuple):
@@ -53,6 +53,10 @@ class Admission(NamedTuple):
         learnt, by = step(self.rule, record, g, row)
         learnt = replaced(where(admitted, learnt, record), "seen", where(admitted, np.inf, seen))
         return learnt, where(admitted, by, 0.0 * g)
+
+    def pull(self, record, g, row):
+        admitted = record.seen + 1.0 >= self.occurrences
+        return where(admitted, pull(self.rule, record, g, row), 0.0 * g)
 
     def carried(self, record, before, weights, row):
         if before is not None:

@@ -11,7 +11,7 @@ side by side in memory. Three methods make a rule:
 A rule may hold another one in its field ``rule`` (see ``wrappers`` and ``penalty``) and change one
 thing about it: whatever it does not define is left to that one. The other methods have an obvious
 default, which is the body of the function of that name below: ``moved``, ``settled``, ``local``,
-``renewed``, ``factor``, ``advanced``. ``rate`` is needed for a proximal penalty, ``draw`` for
+``renewed``, ``factor``, ``advanced``, ``pull``. ``rate`` is needed for a proximal penalty, ``draw`` for
 records that begin at random, ``check`` refuses parameters that are out of range.
 
 Methods that are given a record work on numbers, on vectors and on arrays alike (see ``lanes``): no
@@ -31,7 +31,9 @@ What a rule *declares*, as attributes of its class, is what others need to know 
   what ``weight`` is told;
 * ``skips_zero_gradient``: whether a gradient of zero changes nothing (the default);
 * ``is_lazy``: whether ``settled`` changes anything. The settled records of a row are then kept
-  between its score and its update.
+  between its score and its update;
+* ``takes_share``: whether ``step`` moves weights by ``row.share`` of the gradient only, and tells
+  by ``pull`` how far all of it would move them. Rows can then choose the size of their step.
 
 What wrappers declare besides is in ``wrappers``.
 """
@@ -56,6 +58,7 @@ class Settings(NamedTuple):
     l1: float
     l2: float
     ratio: float  # l1 / l2, or infinity
+    by_column: float  # whether columns have scales of their own (see ``steps``), 1 or 0
 
 
 class RowContext(NamedTuple):
@@ -70,6 +73,7 @@ class RowContext(NamedTuple):
     l2: float
     ratio: float  # l1 / l2, or infinity
     decay: float  # what multiplies a weight decay
+    share: Any  # of a gradient, what moves the weights: accumulators see all of it
     noise: Any  # what sums of float32 numbers are rounded with (see ``rounding``), or None
 
 
@@ -87,6 +91,7 @@ def context_at(rule, settings, t):
         settings.l1,
         settings.l2,
         settings.ratio,
+        1.0,
         1.0,
         None,
     )
@@ -130,6 +135,13 @@ def step(self, record, g, row):
 
 
 @generic
+def pull(self, record, g, row):
+    """How far the gradient ``g`` moves the weight if all of it does."""
+    _, by = step(self, record, g, row)
+    return by
+
+
+@generic
 def moved(self, record, by, row):
     """The record after the step ``by``."""
     return replaced(record, "weight", subtract(record.weight, by, row.noise))
@@ -170,6 +182,16 @@ def is_lazy(self):
     return False
 
 
+@constant
+def is_scale_free(self):
+    return False
+
+
+@constant
+def is_importance_aware(self):
+    return False
+
+
 # --- the rules ------------------------------------------------------------------------------
 
 
@@ -186,6 +208,7 @@ class Adagrad(NamedTuple):
     eps_inside: bool = False
 
     penalty = "proximal"
+    takes_share = True
 
     def start(self, settings):
         return {"weight": 0.0, "accumulator": settings.initial_accumulator_value}
@@ -195,7 +218,7 @@ class Adagrad(NamedTuple):
 
     def step(self, record, g, row):
         record = replaced(record, "accumulator", record.accumulator + g * g)
-        return record, rate(self, record, row.lr, row) * g
+        return record, rate(self, record, row.lr, row) * (row.share * g)
 
 
 class DualAveraging(NamedTuple):
@@ -209,6 +232,7 @@ class DualAveraging(NamedTuple):
 
     penalty = "own"
     moves_in_steps = False
+    takes_share = True
     rests = "plainly"  # lr and the penalties of all rows are in the formula of the weight
     remembers_settings = True  # others would give other weights for the same sums
 
@@ -217,7 +241,12 @@ class DualAveraging(NamedTuple):
 
     def step(self, record, g, row):
         record = replaced(record, "accumulator", record.accumulator + g * g)
-        return replaced(record, "gradient_sum", add(record.gradient_sum, g, row.noise)), g
+        total = add(record.gradient_sum, row.share * g, row.noise)
+        return replaced(record, "gradient_sum", total), g
+
+    def pull(self, record, g, row):
+        size = sqrt(record.accumulator + g * g) + row.eps
+        return row.lr * g / (size + row.lr * row.t * row.l2)
 
     def moved(self, record, by, row):
         return record
@@ -250,6 +279,7 @@ class FTRL(NamedTuple):
 
     penalty = "own"
     moves_in_steps = False
+    takes_share = True
     needs_constant_lr = True  # it is in the sums of all rows so far
     remembers_settings = True
 
@@ -262,11 +292,16 @@ class FTRL(NamedTuple):
     def step(self, record, g, row):
         accumulator = record.accumulator + g * g
         before, after = sqrt(record.accumulator), sqrt(accumulator)
-        z = add(record.z, g - (after - before) / row.lr * record.weight, row.noise)
+        kept = (after - before) / row.lr * record.weight
+        z = add(record.z, row.share * g - kept, row.noise)
         excess = z - clip(z, row.l1)
         weight = (0.0 - excess) / ((self.beta + row.eps + after) / row.lr + row.l2)
         record = replaced(replaced(record, "accumulator", accumulator), "z", z)
         return replaced(record, "weight", weight), g
+
+    def pull(self, record, g, row):
+        size = self.beta + row.eps + sqrt(record.accumulator + g * g)
+        return g / (size / row.lr + row.l2)
 
     def moved(self, record, by, row):
         return record

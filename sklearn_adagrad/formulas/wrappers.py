@@ -11,6 +11,7 @@ Besides what rules declare (see ``rules``), wrappers may declare with which rule
   form with it;
 * ``changes_lr``: True if ``lr`` is another in every row;
 * ``changes_gradient``, ``needs_plain_gradient``: the second must not be within the first;
+* ``needs_share``: the base rule must take a share of a gradient (``takes_share``);
 * ``for_features_only``: True if the intercept is learnt without it;
 * ``reading``: the rule that reads the weights to predict with, where it is another one;
 * ``given``: fields of the record that hold what the user gives for each feature, by the name that
@@ -33,7 +34,7 @@ from ..arithmetic.lanes import clip
 from ..arithmetic.rounding import add, subtract
 from ..arithmetic.times import elapsed, stamp
 from ..arithmetic.tuples import replaced, told_apart
-from .rules import advanced, local, require, step, weight
+from .rules import advanced, local, pull, require, step, weight
 
 
 class Clipped(NamedTuple):
@@ -72,6 +73,9 @@ class Clipped(NamedTuple):
 
     def step(self, record, g, row):
         return step(self.rule, record, clip(g, self.value), row)
+
+    def pull(self, record, g, row):
+        return pull(self.rule, record, clip(g, self.value), row)
 
 
 class WeightDecay(NamedTuple):
@@ -117,6 +121,10 @@ class WeightDecay(NamedTuple):
         beside = (self.weight_decay - coupled) * row.decay * row.lr * record.weight
         record, by = step(self.rule, record, g + decayed, row)
         return record, by + beside
+
+    def pull(self, record, g, row):
+        coupled = 0.0 if self.decoupled else self.weight_decay
+        return pull(self.rule, record, g + coupled * row.decay * record.weight, row)
 
 
 class Momentum(NamedTuple):

@@ -7,12 +7,17 @@ import numpy as np
 
 from ..formulas.penalty import DecayingPenalised, Penalised
 from ..formulas.rules import RULES, Settings, is_lazy
+from ..formulas.steps import ImportanceAware, ScaleFree
 from ..formulas.wrappers import FeaturePenalty
 from .combinations import chain, check_decay, check_divisor, check_together
 from .limits import check_fits, largest, least_eps
 
 # What a rule that holds no other one must have.
 _METHODS = ("start", "step")
+
+AUTO = "auto"
+# What the learners of ``lr="auto"`` have: their rates, and whether columns have scales of their own.
+LEARNERS = ((0.4, True), (2.0, True), (8.0, True), (20.0, False))
 
 # l2 is nothing beside l1 if it is smaller by this factor.
 _NOTHING = 1e-15
@@ -27,6 +32,7 @@ class BoundRule(NamedTuple):
     settings: Settings
     start: dict  # of every field of a record: what it starts from, a number or one per feature
     arguments: list  # those of ``bind``, for each candidate: what makes the same again
+    mixes: bool = False  # whether the candidates are learners whose mean predicts
 
     @property
     def n_candidates(self):
@@ -101,6 +107,11 @@ def bind(
     rule, dtype, *, lr, eps, lr_decay, initial_accumulator_value, alpha, l1_ratio, floor_eps=True
 ):  # fmt: skip
     """The rule that the kernels run, or an error that names what is wrong with it."""
+    if lr == AUTO:
+        return _bind_learners(
+            rule, dtype, eps=eps, lr_decay=lr_decay, alpha=alpha, l1_ratio=l1_ratio,
+            initial_accumulator_value=initial_accumulator_value,
+        )  # fmt: skip
     numbers = {
         "lr": lr,
         "eps": eps,
@@ -155,6 +166,7 @@ def bind(
         l1,
         l2,
         l1 / l2 if l2 > 0.0 else np.inf,
+        float(any(getattr(each, "by_column", False) for each in links)),
     )
     start = {}
     for each in reversed(list(chain(rule))):
@@ -162,6 +174,29 @@ def bind(
             start |= each.start(settings)
     rule = _numbers(rule)
     return BoundRule(rule, _for_intercept(rule), settings, start, [arguments])
+
+
+def _bind_learners(rule, dtype, **numbers):
+    """The rule of several learners, whose mean is the model."""
+    rule = _checked(rule, dtype)
+    own = [each for each in chain(rule) if isinstance(each, ScaleFree | ImportanceAware)]
+    if [type(each) for each in own] not in ([], [ImportanceAware]):
+        raise ValueError(
+            f"lr='auto' makes {own[0]!r} of its own: leave it out, or let lr be a number."
+        )
+    bounds = [
+        bind(within(rule, ScaleFree, by_column), dtype, lr=lr, **numbers)
+        for lr, by_column in LEARNERS
+    ]
+    arguments = [{"rule": rule, "lr": AUTO, **numbers}]
+    return stacked(bounds)._replace(arguments=arguments, mixes=True)
+
+
+def within(rule, wrapper, *fields):
+    """``rule``, the innermost of which has this ``wrapper``; by name or as an object."""
+    if isinstance(rule, tuple) and "rule" in rule._fields:
+        return rule._replace(rule=within(rule.rule, wrapper, *fields))
+    return wrapper(rule, *fields)
 
 
 def _for_intercept(rule):

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..formulas.rules import Settings
 
-_NO_SETTINGS = Settings(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, np.inf)
+_NO_SETTINGS = Settings(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, np.inf, 0.0)
 
 
 def chain(rule):
@@ -59,6 +59,11 @@ def _check_steps(wrappers, base):
             raise ValueError(
                 f"{_name(each)} cannot be combined with {_name(base)}, whose weights are not made "
                 "of steps. Use alpha for a penalty."
+            )
+        if getattr(each, "needs_share", False) and not getattr(base, "takes_share", False):
+            raise ValueError(
+                f"{_name(each)} cannot be combined with {_name(base)}, whose class does not declare "
+                "takes_share: its steps would not become smaller."
             )
 
 

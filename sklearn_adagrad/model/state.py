@@ -12,8 +12,10 @@ from ..arithmetic.lanes import padded
 from ..arithmetic.times import TIME_OF
 from ..arithmetic.tuples import record_of
 from .adaptation import adapted, must_adapt, read, spread, up_to_date
+from ..formulas.rules import is_scale_free
 from .binding import unstacked
 from .guard import Guard
+from .mixing import averaged, leading
 
 _TOTALS = np.dtype(
     [("t", np.int64), ("weight", np.float64), ("epoch_weight", np.float64)], align=True
@@ -33,12 +35,17 @@ class State(NamedTuple):
     rows just before each was learnt, and in its second row the sum of this epoch: as a difference
     of large sums it would be inexact.
 
+    ``beside`` has what rules know of all rows: of scale-free ones "largest", "sums" and "targets"
+    (see ``engines/cpu/scaling``); of learners that are averaged "lost" and "shares" (see
+    ``engines/cpu/mixture``).
+
     Arrays are changed in place, and only within ``guard.change``; two states share none.
     """
 
     tables: dict
     totals: np.ndarray
     losses: np.ndarray
+    beside: dict
     guard: Guard
 
     @property
@@ -61,8 +68,21 @@ class State(NamedTuple):
 
     def mapped(self, function):
         """The state with ``function`` of every array."""
-        tables = {name: function(table) for name, table in self.tables.items()}
-        return State(tables, function(self.totals), function(self.losses), Guard())
+        tables, beside = (
+            {name: function(array) for name, array in each.items()}
+            for each in (self.tables, self.beside)
+        )
+        return State(tables, function(self.totals), function(self.losses), beside, Guard())
+
+    @property
+    def n_outputs(self):
+        """How many outputs have a score: heads, but of learners that are averaged the means."""
+        return self.lost.shape[1]
+
+    @property
+    def lost(self):
+        """The losses of what predicts, as ``losses`` has those of the heads, in two rows or more."""
+        return self.beside["lost"] if "lost" in self.beside else self.losses
 
 
 def new_state(bound, n_features, dtype, n_outputs, random=None):
@@ -91,7 +111,23 @@ def new_state(bound, n_features, dtype, n_outputs, random=None):
         shape = (n_features, *record[0].shape)
         for name, values in bound.drawn(random, shape).items():
             tables["weights"][name] = values
-    return State(tables, np.zeros(1, _TOTALS), np.zeros((2, n_heads)), Guard())
+    beside = _beside(bound, n_features, dtype, n_heads)
+    return State(tables, np.zeros(1, _TOTALS), np.zeros((2, n_heads)), beside, Guard())
+
+
+def _beside(bound, n_features, dtype, n_heads):
+    beside = {}
+    if is_scale_free(bound.rule):
+        n_columns = n_features if np.any(bound.settings.by_column) else 0
+        beside |= {
+            "largest": np.zeros(n_columns, dtype),
+            "sums": np.zeros(3),
+            "targets": np.zeros((2, n_heads)),
+        }
+    if bound.mixes:
+        beside["lost"] = np.zeros((3, n_heads // bound.n_candidates))
+        beside["shares"] = np.full(n_heads, 1.0 / bound.n_candidates)
+    return beside
 
 
 def by_head(value, n_heads):
@@ -131,6 +167,8 @@ def _candidate_state(state, stacked, n, bound):
             else:
                 table[field][:, :n_outputs] = source
     new.totals[:], new.losses[:] = state.totals, state.losses[:, heads]
+    for name, array in new.beside.items():
+        array[...] = state.beside[name][:, heads] if name == "targets" else state.beside[name]
     return adapted_state(new, before, bound)
 
 
@@ -150,6 +188,8 @@ def copy_into(state, other):
     """Let ``other``, whose arrays are of the same kind, be equal to ``state``."""
     for name, table in state.tables.items():
         _copy_bytes(table, other.tables[name])
+    for name, array in state.beside.items():
+        np.copyto(other.beside[name], array)
     np.copyto(other.totals, state.totals)
     np.copyto(other.losses, state.losses)
 
@@ -169,7 +209,7 @@ def _copy_bytes(array, other):
 
 def own_state(state):
     """``state`` itself, or a copy if its memory cannot be written (a mapped file, say)."""
-    arrays = (*state.tables.values(), state.totals, state.losses)
+    arrays = (*state.tables.values(), *state.beside.values(), state.totals, state.losses)
     writable = all(array.flags.writeable and array.flags.aligned for array in arrays)
     return state if writable else copy_state(state)
 
@@ -185,7 +225,11 @@ def settle(bound, state):
 
 
 def field(bound, state, table, name):
-    """``name`` of every record of a table, a row for each head; "weight" is what predicts."""
+    """``name`` of every record of a table, a row for each head; "weight" is what predicts.
+
+    Weights are for rows as they are. Of learners that are averaged, theirs are too; any other
+    field is that of the one which counts most.
+    """
     return state.guard.read(lambda: _field(bound, state, table, name))
 
 
@@ -195,10 +239,30 @@ def _field(bound, state, table, name):
         values = read(bound, _record(cells), state.t, table == "intercept")
     else:
         values = cells[name]
-    values = values.reshape(len(cells), -1)[:, : state.n_heads]
-    values = np.array(values.T, state.dtype, order="C")
+    values = values.reshape(len(cells), -1)[:, : state.n_heads].T
+    if name == "weight" and state.beside:
+        values = _unscaled(bound, state, table, values)
+    if bound.mixes:
+        values = averaged(state, values) if name == "weight" else leading(state, values)
+    values = np.array(values, state.dtype, order="C")
     values.flags.writeable = False  # a copy: what is written into it would have no effect
     return values
+
+
+def _unscaled(bound, state, table, weights):
+    """The ``weights`` of columns that were divided, or of targets from which a mean was taken."""
+    if "largest" not in state.beside:
+        return weights
+    if table == "intercept":
+        return weights + state.beside["targets"][0][:, np.newaxis]
+    largest = state.beside["largest"]
+    if not len(largest):
+        return weights
+    by_column = by_head(bound.settings.by_column, state.n_heads)
+    inverse = np.divide(1.0, largest, out=np.zeros_like(largest), where=largest > 0)
+    if np.ndim(by_column) == 0:
+        return weights * inverse
+    return np.where(by_column[0, : state.n_heads, np.newaxis] > 0, weights * inverse, weights)
 
 
 def _record(cells):
@@ -216,4 +280,6 @@ def adapted_state(state, before, after):
         for field, values in record._asdict().items():
             table[field] = values
     new.totals[:], new.losses[:] = state.totals, state.losses
+    for name, array in new.beside.items():
+        array[...] = state.beside[name]
     return new

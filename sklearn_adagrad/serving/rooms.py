@@ -63,8 +63,8 @@ class Scored(Room):
     def __init__(self, model, size):
         super().__init__(model, size, ("loss", "multi_class", "negatives_kept"))
         model, state = self.model, self.state
-        self._scores = np.empty((1, state.n_heads))
-        self.is_single, self.is_classifier = state.n_heads == 1, is_classifier(model)
+        self._scores = np.empty((1, state.n_outputs))
+        self.is_single, self.is_classifier = state.n_outputs == 1, is_classifier(model)
         loss = model._loss_for(vars(model))
         self.has_chances = self.is_classifier and hasattr(loss, "probability")
         self.chance = self.classes = None  # of two, if there is a short way to their probabilities
@@ -110,6 +110,7 @@ class Learnt(Room):
             self.rows, self._targets, self._weights, loss, self.bound, state,
             fit_intercept=bool(model.fit_intercept),
             limit=largest_gradient(state.dtype, self.bound.largest_lr),
+            has_unit=model._has_unit(loss),
         )  # fmt: skip
 
     @staticmethod

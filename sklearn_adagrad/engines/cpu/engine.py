@@ -5,16 +5,19 @@ import numpy as np
 from ...arithmetic.jit import read_only, variant
 from ...arithmetic.lanes import SIZE, padded
 from ...arithmetic.prepared import prepared
-from ...formulas.rules import Settings, is_lazy
+from ...formulas.losses import Multinomial
+from ...formulas.rules import Settings, is_importance_aware, is_lazy, is_scale_free
 from ...input.rows import Rows, Verdict, bits_of
 from ...model.binding import reading
 from ...model.state import by_head
 from . import heads as several
 from . import one_head as single
 from . import rows as every_row
-from .losses import judge_of
-from .one_head import Ahead, Batch, Learner, Limits
+from .losses import judge_of, solver_of
+from .mixture import Mixture, Unmixed
+from .one_head import Ahead, Batch, Learner, Limits, Steps
 from .one_row import take  # noqa: F401
+from .scaling import Scaling, Unscaled
 
 # How many entries ahead memory is asked for entries and records: far enough to hide the
 # trip there, near enough for the first-level cache. A model that a second-level cache holds
@@ -31,63 +34,70 @@ def inspect(rows, bits, n_features):
 
 def learn(
     rows, order, targets, weights, loss, bound, state, *, fit_intercept, limit, max_abs,
-    drops=False, refuses=False, scores=None,
+    drops=False, refuses=False, scores=None, has_unit=False,
 ):  # fmt: skip
     """Learn ``rows`` in ``order``.
 
     Returns None, or the first row whose score or gradient left the range of numbers for some
     head. All heads have learnt the rows before it. With ``drops``, such heads are left out instead;
     with ``refuses`` too, only if it is not the row that is out of range for a model of zeros.
-    ``scores``, of shape (n_rows, n_heads), receives those of each row just before it is learnt.
+    ``scores``, of shape (n_rows, n_heads), receives those of each row just before it is learnt;
+    of learners that are averaged the mean. ``has_unit`` says that scores are in the units of the
+    targets.
     """
     kernel, arguments = _learning(
         rows, order, targets, weights, loss, bound, state, fit_intercept,
-        Limits(limit, max_abs, bound.max_norm, drops, refuses), _room_for_settled(rows, bound),
-        scores,
+        Limits(limit, max_abs, bound.max_norm, drops, refuses), _longest_of(rows), has_unit, scores,
     )  # fmt: skip
     done = kernel(*arguments)
     return order[done] if done < len(order) else None
 
 
-def prepared_learn(rows, targets, weights, loss, bound, state, *, fit_intercept, limit):
+def prepared_learn(
+    rows, targets, weights, loss, bound, state, *, fit_intercept, limit, has_unit=False
+):  # fmt: skip
     """A function that does what ``learn`` does for the one row that ``rows`` then holds.
 
     ``refuses`` it too. Returns 1, or 0 if the row was not learnt.
     """
-    rows = Rows(*map(read_only, rows))
+    rows, order = Rows(*map(read_only, rows)), np.zeros(1, np.intp)
     limits = Limits(limit, np.inf, bound.max_norm, False, True)
-    settled = np.empty((len(rows.indices) + SIZE) * len(bound.start), rows.values.dtype)
-    order = np.zeros(1, np.intp)
     return prepared(
-        _learning(rows, order, targets, weights, loss, bound, state, fit_intercept, limits, settled)
-    )
+        _learning(
+            rows, order, targets, weights, loss, bound, state, fit_intercept, limits,
+            len(rows.indices), has_unit,
+        )
+    )  # fmt: skip
 
 
 def _learning(
-    rows, order, targets, weights, loss, bound, state, fit_intercept, limits, settled_records,
+    rows, order, targets, weights, loss, bound, state, fit_intercept, limits, longest, has_unit,
     scores=None,
 ):  # fmt: skip
-    """The kernel that learns rows, and its arguments."""
+    """The kernel that learns rows, the longest of them of so many entries, and its arguments."""
     weights = read_only(weights)
     arrays, ahead = _arrays(state), _ahead(rows, state)
-    learner = _learner(bound, state, fit_intercept)
-    if state.n_heads == 1:
+    learner, is_single = _learner(bound, state, fit_intercept), state.n_heads == 1
+    solver = solver_of(loss, is_single) if is_importance_aware(bound.rule) else ()
+    steps = Steps(_scaling(bound, state, longest, fit_intercept, has_unit), solver)
+    if is_single:
         seen = _NO_SCORES[:, 0] if scores is None else scores[:, 0]
         batch = Batch(rows, order, read_only(targets.values[:, 0]), weights, seen)
-        judge = judge_of(loss, True)
-        arguments = batch, judge, learner, arrays, limits, ahead, settled_records
+        judge, settled_records = judge_of(loss, True), _room_for_settled(rows, bound, longest)
+        arguments = batch, judge, learner, steps, arrays, limits, ahead, settled_records
         return variant(single.learn, bound.rule), arguments
     seen = _NO_SCORES if scores is None else scores
     batch = Batch(rows, order, _read_only(targets), weights, seen)
-    judge, buffers = judge_of(loss, False), _buffers(state)
-    arguments = batch, judge, learner, arrays, limits, ahead.rows, buffers
+    judge, buffers, mixture = judge_of(loss, False), _buffers(state), _mixture(bound, state, loss)
+    arguments = batch, judge, learner, steps, mixture, arrays, limits, ahead.rows, buffers
     return variant(several.learn_heads, bound.rule), arguments
 
 
 def scores(rows, bits, n_features, bound, state):
-    """Scores of all rows, of shape (n_rows, n_heads), and the ``Verdict`` on the rows."""
-    out = np.empty((len(rows.indptr) - 1, state.n_heads))
-    kernel, arguments = _scoring(rows, bits, n_features, bound, state, out)
+    """Scores of all rows, with a column for each head or mean, and the ``Verdict`` on the rows."""
+    out = np.empty((len(rows.indptr) - 1, state.n_outputs))
+    longest = min(_longest_of(rows), n_features, len(rows.indices))  # the rows may be broken
+    kernel, arguments = _scoring(rows, bits, n_features, bound, state, longest, out)
     return out, Verdict(*kernel(*arguments))
 
 
@@ -98,22 +108,26 @@ def prepared_scores(rows, bound, state, out):
     """
     rows = Rows(*map(read_only, rows))
     bits = bits_of(rows.values)
-    return prepared(_scoring(rows, bits, state.n_features, bound, state, out))
+    longest = len(rows.indices)
+    return prepared(_scoring(rows, bits, state.n_features, bound, state, longest, out))
 
 
-def _scoring(rows, bits, n_features, bound, state, out):
+def _scoring(rows, bits, n_features, bound, state, longest, out):
     """The kernel that scores rows, and its arguments."""
     learner = _learner(bound, state, True)
     learner = learner._replace(
         rule=reading(bound.rule), intercept_rule=reading(bound.intercept_rule)
     )
     arrays = _arrays(state)
+    scaling = _scaling(bound, state, longest)
     names = ("cells", "intercept", "totals", "losses")
     arrays = arrays._replace(**{name: read_only(getattr(arrays, name)) for name in names})
     if state.n_heads == 1:
-        arguments = rows, bits, n_features, learner, arrays, _ahead(rows, state), out[:, 0]
+        ahead = _ahead(rows, state)
+        arguments = rows, bits, n_features, learner, scaling, arrays, ahead, out[:, 0]
         return variant(single.score, learner.rule), arguments
-    arguments = rows, bits, n_features, learner, arrays, _buffers(state).sums, out
+    steps, mixture, buffers = Steps(scaling, ()), _mixture(bound, state), _buffers(state)
+    arguments = rows, bits, n_features, learner, steps, mixture, arrays, buffers, out
     return variant(several.score_heads, learner.rule), arguments
 
 
@@ -148,6 +162,30 @@ def _by_head(settings, state):
     )
 
 
+def _scaling(bound, state, longest, fit_intercept=True, has_unit=True):
+    """What a scale-free rule knows of rows, with room for one of so many entries."""
+    if not is_scale_free(bound.rule):
+        return Unscaled()
+    dtype, known = state.dtype, state.beside
+    size = padded(state.n_heads) if state.n_heads > 1 else 1
+    by_column = np.broadcast_to(by_head(bound.settings.by_column, state.n_heads), (1, size))[0]
+    return Scaling(
+        known["largest"], known["sums"], known["targets"], np.zeros((2, state.n_heads)),
+        np.array(by_column, dtype), np.empty(longest + SIZE, dtype),
+        bool(has_unit and fit_intercept), bool(has_unit),
+    )  # fmt: skip
+
+
+def _mixture(bound, state, loss=None):
+    """The mean of learners, if there is one."""
+    if not bound.mixes:
+        return Unmixed()
+    n_outputs = state.n_outputs
+    room = (np.zeros(padded(n_outputs)) for _ in range(4))
+    width = n_outputs if isinstance(loss, Multinomial) else 1
+    return Mixture(state.lost, state.beside["shares"], *room, width)
+
+
 def _arrays(state):
     """The state as the loops take it: records for one head, plain numbers for several."""
     cells, intercept = state.tables["weights"], state.tables["intercept"]
@@ -165,7 +203,7 @@ def _buffers(state):
 
 
 def _buffers_for(n_heads, dtype):
-    kinds = (dtype, dtype, dtype, *[np.float64] * 4)
+    kinds = (*[dtype] * 5, *[np.float64] * 7)
     return several.Buffers(*(np.zeros(padded(n_heads), kind) for kind in kinds))
 
 
@@ -180,7 +218,12 @@ def _ahead(rows, state):
     return Ahead(1 + _ENTRIES_AHEAD // length, 0 if small else 1 + _RECORDS_AHEAD // length)
 
 
-def _room_for_settled(rows, bound):
+def _longest_of(rows):
+    """How many entries the longest row has."""
+    return int(np.diff(rows.indptr).max(initial=0))
+
+
+def _room_for_settled(rows, bound, longest):
     """Room for the records of the longest row, if the rule needs it."""
-    longest = int(np.diff(rows.indptr).max(initial=0)) + SIZE if is_lazy(bound.rule) else 0
-    return np.empty(longest * len(bound.start), rows.values.dtype)
+    size = longest + SIZE if is_lazy(bound.rule) else 0
+    return np.empty(size * len(bound.start), rows.values.dtype)

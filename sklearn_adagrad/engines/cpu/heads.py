@@ -13,8 +13,8 @@ from numba import types
 from numba.core import cgutils
 
 from ...arithmetic.arrays import load_lanes, pointer_to, store
-from ...arithmetic.jit import by_type, compiled, emits, inlined, shared
-from ...arithmetic.lanes import WIDE, Lanes, any_lane, index
+from ...arithmetic.jit import by_type, compiled, emits, inlined, says, shared
+from ...arithmetic.lanes import WIDE, Lanes, any_lane, index, sqrt
 from ...arithmetic.rounding import noise_at, noise_of
 from ...arithmetic.tuples import replaced
 from ...formulas.rules import (
@@ -22,16 +22,29 @@ from ...formulas.rules import (
     advanced,
     context_at,
     factor,
+    is_importance_aware,
+    is_scale_free,
     local,
+    pull,
     settled,
     skips_zero_gradient,
     unpenalised,
     weight,
 )
 from ...input.targets import show
-from .judge import judge_heads
+from .judge import drop_heads, judge_heads
+from .mixture import average, mix, tell, weigh
 from .records import keep_rolled, lanes_of, put_lanes
 from .rows import BLOCK, fetch_row, inspect, max_abs_of, norm_of, span
+from .scaling import (
+    base_of,
+    grown,
+    learn_scales,
+    next_base,
+    stretched,
+    stride,
+    value_at,
+)
 from .subnormal import flush, restore
 
 # What vectors there are is a type and not a number: the compiler leaves out the others.
@@ -76,13 +89,18 @@ class Heads(NamedTuple):
 class Buffers(NamedTuple):
     """Buffers with a number for each head."""
 
-    sums: np.ndarray  # of the dtype of the rows, as are the zeros and steps
+    sums: np.ndarray  # of the dtype of the rows, as are the others up to the shares
     zeros: np.ndarray
     steps: np.ndarray
+    pulls: np.ndarray
+    shares: np.ndarray
     scores: np.ndarray  # float64, as are the others
     targets: np.ndarray
     gradients: np.ndarray
     losses: np.ndarray
+    bases: np.ndarray  # what the scores are counted from
+    reaches: np.ndarray
+    drops: np.ndarray
 
 
 def settings_of(settings, h, size):
@@ -129,76 +147,184 @@ def _if_any(function):
     return function
 
 
-def _nothing(rows, learner, heads, t, i, numbers, h, size):
+def _nothing(rows, learner, heads, steps, here, t, i, numbers, h, size):
     pass
 
 
 @_if_any
-def _score_vector(rows, learner, heads, t, i, sums, h, size):
+def _score_vector(rows, learner, heads, steps, here, t, i, sums, h, size):
     """Write the scores by ``size`` heads from ``h`` on into ``sums``."""
     (start, stop), width = span(rows, i), np.uintp(len(sums))
     row = context_at(learner.rule, settings_of(learner.settings, h, size), t)
-    here = unpenalised(row)
+    own = unpenalised(row)
     record = lanes_of(heads.fields, heads.intercept, h, width, size)
-    record = settled(learner.intercept_rule, record, t, here)
-    total = weight(learner.intercept_rule, record, here)
+    record = settled(learner.intercept_rule, record, t, own)
+    total = weight(learner.intercept_rule, record, own)
     for k in range(start, stop):
         keep_rolled()
         place = np.uintp(rows.indices[k]) * np.uintp(len(heads.intercept)) + h
         record = lanes_of(heads.fields, heads.cells, place, width, size)
-        here = local(learner.rule, record, row)
-        record = settled(learner.rule, record, t, here)
-        total = total + weight(learner.rule, record, here) * rows.values[k]  # += would need a view
+        own = local(learner.rule, record, row)
+        record = settled(learner.rule, record, t, own)
+        value = value_at(rows, steps.scaling, here, k, h, size)
+        total = total + weight(learner.rule, record, own) * value  # += would need a view
     store(sums, h, total)
 
 
 @inlined
-def _score(rows, learner, heads, t, i, sums):
-    """The scores of row ``i`` by all heads."""
+def _score(rows, learner, heads, steps, here, t, i, sums):
+    """The scores of row ``i`` by all heads, without what they are counted from."""
     width = np.uintp(len(sums))
     wide = width - width % WIDE
     for h in range(np.uintp(0), wide, WIDE):
-        _score_vector(rows, learner, heads, t, i, sums, h, 8)
+        _score_vector(rows, learner, heads, steps, here, t, i, sums, h, 8)
     if wide < width:
-        _score_vector(rows, learner, heads, t, i, sums, wide, 4)
+        _score_vector(rows, learner, heads, steps, here, t, i, sums, wide, 4)
 
 
 @_if_any
-def _update_vector(rows, learner, heads, t, i, steps, h, size):
-    """Learn row ``i`` as the row of time ``t`` with ``size`` heads from ``h`` on."""
+def _pull_vector(rows, learner, heads, steps, here, t, i, buffers, h, size):
+    """Write how far all of the gradients would take the scores of ``size`` heads from ``h`` on."""
+    (start, stop), width = span(rows, i), np.uintp(len(buffers.steps))
     rule, intercept_rule = learner.rule, learner.intercept_rule
-    gradient = load_lanes(steps, h, size)
-    if skips_zero_gradient(rule) and not any_lane(gradient):
-        return
-    (start, stop), width = span(rows, i), np.uintp(len(steps))
     row = context_at(rule, settings_of(learner.settings, h, size), t)
-    before, noise = noise_of(t - 1, rows.values), noise_of(t, rows.values)
+    gradient = load_lanes(buffers.steps, h, size)
+    total = 0.0 * gradient
     if learner.fit_intercept:
-        here = unpenalised(replaced(row, "noise", noise_at(noise, np.uintp(0))))
+        own = unpenalised(row)
         record = lanes_of(heads.fields, heads.intercept, h, width, size)
-        record = settled(intercept_rule, record, t - 1, here)
-        put_lanes(heads.intercept, h, width, advanced(intercept_rule, record, gradient, here))
+        record = settled(intercept_rule, record, t - 1, own)
+        total = pull(intercept_rule, record, gradient, local(intercept_rule, record, own))
     for k in range(start, stop):
         keep_rolled()
         place = np.uintp(rows.indices[k]) * np.uintp(len(heads.intercept)) + h
         record = lanes_of(heads.fields, heads.cells, place, width, size)
-        here = local(rule, record, row)
-        here = replaced(here, "noise", noise_at(before, k - start))
-        record = settled(rule, record, t - 1, here)
-        here = replaced(here, "noise", noise_at(noise, k - start))
-        record = advanced(rule, record, gradient * rows.values[k], here)
+        own = local(rule, record, row)
+        record = settled(rule, record, t - 1, own)
+        value = value_at(rows, steps.scaling, here, k, h, size)
+        total = total + value * pull(rule, record, gradient * value, own)
+    store(buffers.pulls, h, total)
+
+
+def _shared_lanes(learner, row, buffers, h, size):
+    """``row`` with the shares of the heads, where the rule takes any."""
+    if is_importance_aware(learner.rule) or is_scale_free(learner.rule):
+        return _with_shares(learner, row, buffers, h, size)
+    return row
+
+
+@by_type(_shared_lanes, literal=True)
+def _choose_shared(*kinds):
+    return _with_shares if _sizes_steps(kinds[0]) else _without_shares
+
+
+def _sizes_steps(learner):
+    """Whether the rule of a learner of this type decides on the size of steps."""
+    rule = learner.types[learner.fields.index("rule")]
+    return says(rule, "is_importance_aware") or says(rule, "is_scale_free")
+
+
+def _with_shares(learner, row, buffers, h, size):
+    return replaced(row, "share", load_lanes(buffers.shares, h, size))
+
+
+def _without_shares(learner, row, buffers, h, size):
+    return row
+
+
+@_if_any
+def _update_vector(rows, learner, heads, steps, here, t, i, buffers, h, size):
+    """Learn row ``i`` as the row of time ``t`` with ``size`` heads from ``h`` on."""
+    rule, intercept_rule = learner.rule, learner.intercept_rule
+    gradient = load_lanes(buffers.steps, h, size)
+    if skips_zero_gradient(rule) and not any_lane(gradient):
+        return
+    (start, stop), width = span(rows, i), np.uintp(len(buffers.steps))
+    row = context_at(rule, settings_of(learner.settings, h, size), t)
+    row = _shared_lanes(learner, row, buffers, h, size)
+    before, noise = noise_of(t - 1, rows.values), noise_of(t, rows.values)
+    if learner.fit_intercept:
+        own = unpenalised(replaced(row, "noise", noise_at(noise, np.uintp(0))))
+        record = lanes_of(heads.fields, heads.intercept, h, width, size)
+        record = settled(intercept_rule, record, t - 1, own)
+        put_lanes(heads.intercept, h, width, advanced(intercept_rule, record, gradient, own))
+    for k in range(start, stop):
+        keep_rolled()
+        place = np.uintp(rows.indices[k]) * np.uintp(len(heads.intercept)) + h
+        record = lanes_of(heads.fields, heads.cells, place, width, size)
+        own = local(rule, record, row)
+        own = replaced(own, "noise", noise_at(before, k - start))
+        record = settled(rule, record, t - 1, own)
+        own = replaced(own, "noise", noise_at(noise, k - start))
+        value = value_at(rows, steps.scaling, here, k, h, size)
+        record = advanced(rule, record, gradient * value, own)
         put_lanes(heads.cells, place, width, record)
 
 
 @inlined
-def _update(rows, learner, heads, t, i, steps):
-    """Learn row ``i`` as the row of time ``t``, with the gradients ``steps`` of the scores."""
-    width = np.uintp(len(steps))
+def _pull(rows, learner, heads, steps, here, t, i, buffers):
+    """How far all of the gradients would take the scores of row ``i``."""
+    width = np.uintp(len(buffers.steps))
     wide = width - width % WIDE
     for h in range(np.uintp(0), wide, WIDE):
-        _update_vector(rows, learner, heads, t, i, steps, h, 8)
+        _pull_vector(rows, learner, heads, steps, here, t, i, buffers, h, 8)
     if wide < width:
-        _update_vector(rows, learner, heads, t, i, steps, wide, 4)
+        _pull_vector(rows, learner, heads, steps, here, t, i, buffers, wide, 4)
+
+
+@inlined
+def _update(rows, learner, heads, steps, here, t, i, buffers):
+    """Learn row ``i`` as the row of time ``t``, with the gradients and shares in ``buffers``."""
+    width = np.uintp(len(buffers.steps))
+    wide = width - width % WIDE
+    for h in range(np.uintp(0), wide, WIDE):
+        _update_vector(rows, learner, heads, steps, here, t, i, buffers, h, 8)
+    if wide < width:
+        _update_vector(rows, learner, heads, steps, here, t, i, buffers, wide, 4)
+
+
+def _size_steps(learner, rows, heads, steps, here, t, i, weight, n_outputs, buffers):
+    """Let ``buffers`` have the shares of the gradients that move weights."""
+    if is_importance_aware(learner.rule):
+        _limit_steps(learner, rows, heads, steps, here, t, i, weight, n_outputs, buffers)
+    elif is_scale_free(learner.rule):
+        _scale_steps(learner, rows, heads, steps, here, t, i, weight, n_outputs, buffers)
+
+
+@by_type(_size_steps)
+def _choose_size_steps(*kinds):
+    rule = kinds[0].types[kinds[0].fields.index("rule")]
+    if says(rule, "is_importance_aware"):
+        return _limit_steps
+    return _scale_steps if says(rule, "is_scale_free") else _keep_steps
+
+
+def _keep_steps(learner, rows, heads, steps, here, t, i, weight, n_outputs, buffers):
+    pass
+
+
+def _scale_steps(learner, rows, heads, steps, here, t, i, weight, n_outputs, buffers):
+    for h in range(heads.losses.shape[1]):
+        buffers.shares[h] = stride(rows, steps.scaling, h)
+
+
+def _limit_steps(learner, rows, heads, steps, here, t, i, weight, n_outputs, buffers):
+    n_heads, root = heads.losses.shape[1], sqrt(weight)
+    for h in range(n_heads):
+        buffers.steps[h] = buffers.gradients[h] / root
+    _pull(rows, learner, heads, steps, here, t, i, buffers)
+    for h in range(n_heads):
+        reach = np.float64(buffers.pulls[h]) / np.float64(buffers.steps[h])
+        reach *= weight * stride(rows, steps.scaling, h)
+        buffers.reaches[h] = reach if reach > 0.0 else 0.0
+    drop_heads(
+        steps.solver, buffers.targets, buffers.scores, buffers.reaches, n_outputs, n_heads,
+        buffers.drops,
+    )  # fmt: skip
+    for h in range(n_heads):
+        most = root * stride(rows, steps.scaling, h)
+        share = buffers.drops[h] / np.float64(buffers.pulls[h])
+        buffers.shares[h] = share if 0.0 <= share < most else most
 
 
 @inlined
@@ -214,7 +340,7 @@ def _all_fit(buffers, n_heads, largest):
 def _judge(loss, buffers, scores, n_outputs, n_heads, weight):
     """The losses of all heads with these scores, and the gradients."""
     for h in range(len(scores)):
-        buffers.scores[h] = scores[h]
+        buffers.scores[h] = buffers.bases[h] + scores[h]
     judge_heads(
         loss, buffers.targets, buffers.scores, n_outputs, n_heads, buffers.gradients,
         buffers.losses,
@@ -252,11 +378,11 @@ def _any_dropped(losses):
 
 
 @shared
-def judge_row(batch, i, loss, losses, limits, fit_intercept, buffers, dropped):
+def judge_row(batch, i, loss, losses, limits, buffers, dropped):
     """From the scores of row ``i`` to what its heads are to learn, for all rules alike.
 
     ``buffers.sums`` are the scores. Adds the losses of the heads to ``losses``, and writes their
-    gradients into ``buffers.steps``; unless the row can't be learnt. Returns whether it can, and
+    gradients into ``buffers``; unless the row can't be learnt. Returns whether it can, and
     whether any head is ``dropped`` by now.
     """
     rows, _, targets, weights, _ = batch
@@ -279,55 +405,105 @@ def judge_row(batch, i, loss, losses, limits, fit_intercept, buffers, dropped):
     for h in range(n_heads):
         losses[0, h] += weights[i] * buffers.losses[h]
         losses[1, h] += weights[i] * buffers.losses[h]
-        buffers.steps[h] = buffers.gradients[h]
+    return True, dropped
+
+
+@inlined
+def _shorten(rows, i, limits, fit_intercept, n_heads, buffers):
+    """Let the gradients of a row's weights be no longer than allowed."""
     if limits.max_norm < np.inf:
         norm = norm_of(rows, i, fit_intercept)
         for h in range(n_heads):
             size = norm * abs(buffers.gradients[h])
-            buffers.steps[h] *= limits.max_norm / size if size > limits.max_norm else 1.0
-    return True, dropped
+            buffers.gradients[h] *= limits.max_norm / size if size > limits.max_norm else 1.0
+    for h in range(n_heads):
+        buffers.steps[h] = buffers.gradients[h]
+
+
+def _rejudge(rows, learner, heads, steps, here, t, i, batch, loss, buffers, largest):
+    """The row by the scales that it is learnt with, and judged by them, if the rule has any."""
+    if is_scale_free(learner.rule):
+        return _judge_anew(rows, learner, heads, steps, here, t, i, batch, loss, buffers, largest)
+    return here
+
+
+@by_type(_rejudge)
+def _choose_rejudge(*kinds):
+    rule = kinds[1].types[kinds[1].fields.index("rule")]
+    return _judge_anew if says(rule, "is_scale_free") else _judge_once
+
+
+def _judge_once(rows, learner, heads, steps, here, t, i, batch, loss, buffers, largest):
+    return here
+
+
+def _judge_anew(rows, learner, heads, steps, here, t, i, batch, loss, buffers, largest):
+    n_outputs, n_heads = batch.targets.n_outputs, heads.losses.shape[1]
+    grows = grown(rows, steps.scaling, i)
+    for h in range(n_heads):
+        buffers.bases[h] = next_base(
+            rows, steps.scaling, h, buffers.targets[h], batch.weights[i]
+        )
+    after = stretched(rows, steps.scaling, i, True)
+    learn_scales(rows, steps.scaling, after, i, batch.weights[i], n_heads, learner.fit_intercept)
+    if grows:
+        _score(rows, learner, heads, steps, after, t, i, buffers.sums)
+    _judge(loss, buffers, buffers.sums, n_outputs, n_heads, batch.weights[i])
+    for h in range(n_heads):
+        fits = abs(buffers.gradients[h]) <= largest
+        if not (fits and heads.losses[0, h] < np.inf):
+            buffers.gradients[h] = 0.0
+    return after
 
 
 @compiled
-def learn_heads(batch, loss, learner, heads, limits, rows_ahead, buffers):
+def learn_heads(batch, loss, learner, steps, mixture, heads, limits, rows_ahead, buffers):
     """Learn the rows of a batch with all heads, as ``learn`` does with one.
 
     With ``limits.drops``, a head whose numbers leave their range learns nothing more, and its
     losses become infinite; without, the row is learnt by no head.
     """
-    rows, order, _, weights, scores = batch
+    rows, order, targets, weights, scores = batch
     rule, totals, before = learner.rule, heads.totals[0], flush()
     t, weight_sum, epoch_weight = totals["t"], totals["weight"], totals["epoch_weight"]
-    done, end = len(order), len(order) - 1
+    done, end, n_heads = len(order), len(order) - 1, heads.losses.shape[1]
     dropped = limits.drops and _any_dropped(heads.losses)
     for p in range(len(order)):
         i = np.uintp(order[p])
         if weights[i] == 0:
             continue
-        _score(rows, learner, heads, t, i, buffers.sums)
+        here = stretched(rows, steps.scaling, i, False)
+        _score(rows, learner, heads, steps, here, t, i, buffers.sums)
+        for h in range(n_heads):
+            buffers.bases[h] = base_of(rows, steps.scaling, h)
         later = p + rows_ahead
         fetch_row(rows, np.uintp(order[later if later < end else end]))
         fit = 0 <= factor(rule, t + 1) < np.inf
         if fit:
-            fit, dropped = judge_row(
-                batch, i, loss, heads.losses, limits, learner.fit_intercept, buffers, dropped
-            )
+            fit, dropped = judge_row(batch, i, loss, heads.losses, limits, buffers, dropped)
         if not fit:
             done = p
             break
         weight_sum, epoch_weight = weight_sum + weights[i], epoch_weight + weights[i]
-        t += 1
+        mix(mixture, heads.losses, loss, buffers, weights[i])
+        weigh(mixture, heads.losses)
         if len(scores) > 0:
-            for h in range(scores.shape[1]):
-                scores[i, h] = buffers.sums[h]
-        _update(rows, learner, heads, t, i, buffers.steps)
+            tell(mixture, scores, i, buffers)
+        largest = limits.gradient / max_abs_of(rows, i) if is_scale_free(rule) else 0.0
+        here = _rejudge(rows, learner, heads, steps, here, t, i, batch, loss, buffers, largest)
+        t += 1
+        _shorten(here, i, limits, learner.fit_intercept, n_heads, buffers)
+        _size_steps(
+            learner, rows, heads, steps, here, t, i, weights[i], targets.n_outputs, buffers
+        )
+        _update(rows, learner, heads, steps, here, t, i, buffers)
     totals["t"], totals["weight"], totals["epoch_weight"] = t, weight_sum, epoch_weight
     restore(before)
     return done
 
 
 @compiled
-def score_heads(rows, bits, n_features, learner, heads, sums, out):
+def score_heads(rows, bits, n_features, learner, steps, mixture, heads, buffers, out):
     """Write the scores of every row into ``out``; the rest as ``score`` does with one head."""
     n_rows = len(rows.indptr) - 1
     t = heads.totals[0]["t"]
@@ -342,9 +518,12 @@ def score_heads(rows, bits, n_features, learner, heads, sums, out):
         for i in range(first, last):
             later = i + BLOCK
             fetch_row(rows, np.uintp(later if later < n_rows else n_rows - 1))
-            _score(rows, learner, heads, t, np.uintp(i), sums)
-            for h in range(out.shape[1]):
-                out[i, h] = sums[h]
+            here = stretched(rows, steps.scaling, np.uintp(i), False)
+            _score(rows, learner, heads, steps, here, t, np.uintp(i), buffers.sums)
+            for h in range(heads.losses.shape[1]):
+                buffers.scores[h] = base_of(rows, steps.scaling, h) + buffers.sums[h]
+            average(mixture, heads.losses, buffers)
+            tell(mixture, out, i, buffers)
     return valid, smallest, largest
 
 

@@ -15,6 +15,9 @@ _NUMBERS = types.Array(types.float64, 1, "C")
 # What the code for a single head, and that for several, returns and takes.
 ONE = types.UniTuple(types.float64, 2), (types.float64, types.float64)
 MANY = types.none, (_NUMBERS, _NUMBERS, types.intp, types.intp, _NUMBERS, _NUMBERS)
+# The same for how far scores fall in small steps.
+ONE_DROP = types.float64, (types.float64, types.float64, types.float64)
+MANY_DROPS = types.none, (_NUMBERS, _NUMBERS, _NUMBERS, types.intp, types.intp, _NUMBERS)
 
 
 class Judge(NamedTuple):
@@ -32,6 +35,16 @@ def judged(judge, y, score):
 def judge_heads(judge, y, scores, n_outputs, n_heads, gradients, values):
     """The same for every head of a row, into ``gradients`` and ``values``."""
     judge.address(judge.fields, y, scores, n_outputs, n_heads, gradients, values)
+
+
+def dropped(judge, y, score, reach):
+    """By how much the score falls if a row is learnt in small steps; see ``losses``."""
+    return judge.address(judge.fields, y, score, reach)
+
+
+def drop_heads(judge, y, scores, reaches, n_outputs, n_heads, drops):
+    """The same for every head of a row, into ``drops``."""
+    judge.address(judge.fields, y, scores, reaches, n_outputs, n_heads, drops)
 
 
 def _calls(function, result, kinds):
@@ -60,3 +73,5 @@ def _calls(function, result, kinds):
 
 _calls(judged, *ONE)
 _calls(judge_heads, *MANY)
+_calls(dropped, *ONE_DROP)
+_calls(drop_heads, *MANY_DROPS)

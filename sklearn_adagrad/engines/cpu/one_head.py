@@ -5,21 +5,24 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...arithmetic.arrays import load, zeros
-from ...arithmetic.jit import compiled, inlined
-from ...arithmetic.lanes import WIDTH, total
+from ...arithmetic.jit import by_type, compiled, inlined, says
+from ...arithmetic.lanes import WIDTH, sqrt, total
 from ...arithmetic.rounding import noise_at, noise_of
 from ...arithmetic.tuples import replaced
 from ...formulas.rules import (
     advanced,
     context_at,
+    is_importance_aware,
     is_lazy,
+    is_scale_free,
     local,
+    pull,
     settled,
     skips_zero_gradient,
     unpenalised,
     weight,
 )
-from .judge import judged
+from .judge import dropped, judged
 from .records import (
     gather,
     keep_rolled,
@@ -32,6 +35,15 @@ from .records import (
     write,
 )
 from .rows import BLOCK, fetch_row, inspect, max_abs_of, norm_of, span
+from .scaling import (
+    base_of,
+    fetch_scales,
+    grown,
+    learn_scales,
+    next_base,
+    stretched,
+    stride,
+)
 from .subnormal import flush, restore
 
 
@@ -71,6 +83,13 @@ class Batch(NamedTuple):
     targets: np.ndarray
     weights: np.ndarray
     scores: np.ndarray
+
+
+class Steps(NamedTuple):
+    """What decides on the size of a row's step besides the rule."""
+
+    scaling: tuple  # a ``Scaling``, or ``Unscaled``
+    solver: tuple  # the loss, for how far scores fall in small steps
 
 
 class Ahead(NamedTuple):
@@ -151,8 +170,82 @@ def _learn_intercept(rule, intercept, row, gradient):
     write(intercept, 0, advanced(rule, record, gradient, local(rule, record, here)))
 
 
+def _sized(rows, learner, steps, state, row, i, y, score, gradient, weight, settled_records):
+    """The gradient of row ``i`` for accumulators, and ``row`` with its share for weights."""
+    if is_importance_aware(learner.rule):
+        return _limited(
+            rows, learner, steps, state, row, i, y, score, gradient, weight, settled_records
+        )
+    if is_scale_free(learner.rule):
+        return _scaled(
+            rows, learner, steps, state, row, i, y, score, gradient, weight, settled_records
+        )
+    return _whole(rows, learner, steps, state, row, i, y, score, gradient, weight, settled_records)
+
+
+@by_type(_sized)
+def _choose_sized(*kinds):
+    rule = kinds[1].types[kinds[1].fields.index("rule")]
+    if says(rule, "is_importance_aware"):
+        return _limited
+    return _scaled if says(rule, "is_scale_free") else _whole
+
+
+def _whole(rows, learner, steps, state, row, i, y, score, gradient, weight, settled_records):
+    return rows.values.dtype.type(gradient), row
+
+
+def _scaled(rows, learner, steps, state, row, i, y, score, gradient, weight, settled_records):
+    share = rows.values.dtype.type(stride(rows, steps.scaling, 0))
+    return rows.values.dtype.type(gradient), replaced(row, "share", share)
+
+
+def _limited(rows, learner, steps, state, row, i, y, score, gradient, weight, settled_records):
+    root, step = sqrt(weight), stride(rows, steps.scaling, 0)
+    gradient = rows.values.dtype.type(gradient / root)
+    fall = _fall(rows, learner, state, row, i, gradient, settled_records)
+    reach = weight * step * (fall / np.float64(gradient))
+    most = step * root
+    share = dropped(steps.solver, y, score, reach if reach > 0.0 else 0.0) / fall
+    share = share if 0.0 <= share < most else most
+    return gradient, replaced(row, "share", rows.values.dtype.type(share))
+
+
+@inlined
+def _fall(rows, learner, state, row, i, gradient, settled_records):
+    """By how much the score of row ``i`` falls if all of the gradient moves the weights."""
+    start, stop = span(rows, i)
+    rest = stop - (stop - start) % WIDTH
+    sums = zeros(rows.values)
+    for k in range(start, rest, WIDTH):
+        keep_rolled()
+        vector = Vector(k, None, k - start)
+        sums += _pulls(rows, learner.rule, state.cells, row, vector, gradient, settled_records)
+    if rest < stop:
+        last = Vector(rest, stop, rest - start)
+        sums += _pulls(rows, learner.rule, state.cells, row, last, gradient, settled_records)
+    fall = np.float64(total(sums))
+    if learner.fit_intercept:
+        here = unpenalised(row)
+        record = settled(learner.intercept_rule, read(state.intercept, 0), here.t - 1, here)
+        here = local(learner.intercept_rule, record, here)
+        fall += np.float64(pull(learner.intercept_rule, record, gradient, here))
+    return fall
+
+
+@inlined
+def _pulls(rows, rule, cells, row, vector, gradient, settled_records):
+    """How far weights would be moved, times values."""
+    if is_lazy(rule):
+        record = lanes_of(cells, settled_records, vector.offset * n_fields(cells), WIDTH, 4)
+    else:
+        record = gather(cells, rows.indices, vector.first, vector.stop)
+    x = load(rows.values, vector.first, vector.stop)
+    return x * pull(rule, record, gradient * x, local(rule, record, row))
+
+
 @compiled
-def learn(batch, loss, learner, state, limits, ahead, settled_records):
+def learn(batch, loss, learner, steps, state, limits, ahead, settled_records):
     """Learn the rows of a batch; a row of weight zero is passed over as if it were not there.
 
     Each row is scored and its loss added to the totals *before* it is learnt. While its
@@ -164,6 +257,7 @@ def learn(batch, loss, learner, state, limits, ahead, settled_records):
     not finite or one of its gradients is beyond the limit, in which case that row was not learnt.
     """
     rows, order, y, weights, scores = batch
+    scaling = steps.scaling
     rule, totals, before = learner.rule, state.totals[0], flush()
     t, weight_sum, epoch_weight = totals["t"], totals["weight"], totals["epoch_weight"]
     losses, epoch_losses = state.losses[0, 0], state.losses[1, 0]
@@ -173,7 +267,9 @@ def learn(batch, loss, learner, state, limits, ahead, settled_records):
         i = np.uintp(order[p])
         if weights[i] == 0:
             continue
-        score = _score(rows, learner, state, row, i, settled_records, is_lazy(rule))
+        here = stretched(rows, scaling, i, False)
+        base = base_of(rows, scaling, 0)
+        score = base + _score(here, learner, state, row, i, settled_records, is_lazy(rule))
         gradient, lost = judged(loss, y[i], score)
         gradient, lost = weights[i] * gradient, weights[i] * lost
         later = p + ahead.rows
@@ -181,10 +277,11 @@ def learn(batch, loss, learner, state, limits, ahead, settled_records):
         if ahead.records > 0:
             later = p + ahead.records
             _fetch_records(rows, state.cells, np.uintp(order[later if later < end else end]))
-        size = abs(gradient)
+            fetch_scales(rows, scaling, np.uintp(order[later if later < end else end]))
+        size, row_before = abs(gradient), row
         row = _row_at(rows, rule, learner.settings, t + 1)
         fits = size * limits.max_abs <= limits.gradient
-        fits = fits or size * max_abs_of(rows, i) <= limits.gradient
+        fits = fits or size * max_abs_of(here, i) <= limits.gradient
         if not (fits and abs(score) < np.inf and 0 <= row.lr < np.inf):
             done = p
             break
@@ -193,23 +290,39 @@ def learn(batch, loss, learner, state, limits, ahead, settled_records):
         t += 1
         if len(scores) > 0:
             scores[i] = score
+        if is_scale_free(rule):
+            grows, later_base = grown(rows, scaling, i), next_base(rows, scaling, 0, y[i], weights[i])
+            here = stretched(rows, scaling, i, True)
+            learn_scales(rows, scaling, here, i, weights[i], 1, learner.fit_intercept)
+            if grows:  # by the scales that it is learnt with, the row has another score
+                score = _score(here, learner, state, row_before, i, settled_records, False)
+                score += later_base
+            else:
+                score += later_base - base
+            gradient = weights[i] * judged(loss, y[i], score)[0]
+            size = abs(gradient)
+            if not size * max_abs_of(here, i) <= limits.gradient:
+                gradient = 0.0
         if gradient == 0 and skips_zero_gradient(rule):
             continue
         if limits.max_norm < np.inf:
-            norm = size * norm_of(rows, i, learner.fit_intercept)
+            norm = size * norm_of(here, i, learner.fit_intercept)
             gradient *= limits.max_norm / norm if norm > limits.max_norm else 1.0
-        gradient = rows.values.dtype.type(gradient)
+        gradient, sized = _sized(
+            here, learner, steps, state, row, i, y[i], score, gradient, weights[i],
+            settled_records,
+        )  # fmt: skip
         if learner.fit_intercept:
-            _learn_intercept(learner.intercept_rule, state.intercept, row, gradient)
+            _learn_intercept(learner.intercept_rule, state.intercept, sized, gradient)
         start, stop = span(rows, i)
         rest = stop - (stop - start) % WIDTH
         for k in range(start, rest, WIDTH):
             keep_rolled()
             vector = Vector(k, None, k - start)
-            _learn_vector(rows, rule, state.cells, row, vector, gradient, settled_records)
+            _learn_vector(here, rule, state.cells, sized, vector, gradient, settled_records)
         if rest < stop:
             last = Vector(rest, stop, rest - start)
-            _learn_vector(rows, rule, state.cells, row, last, gradient, settled_records)
+            _learn_vector(here, rule, state.cells, sized, last, gradient, settled_records)
     totals["t"], totals["weight"], totals["epoch_weight"] = t, weight_sum, epoch_weight
     state.losses[0, 0], state.losses[1, 0] = losses, epoch_losses
     restore(before)
@@ -217,7 +330,7 @@ def learn(batch, loss, learner, state, limits, ahead, settled_records):
 
 
 @compiled
-def score(rows, bits, n_features, learner, state, ahead, out):
+def score(rows, bits, n_features, learner, scaling, state, ahead, out):
     """Write the score of every row into ``out``, and return what ``inspect`` would of the rows.
 
     Rows are scored right after their inspection. If they are not valid, or not finite,
@@ -239,5 +352,7 @@ def score(rows, bits, n_features, learner, state, ahead, out):
             if ahead.records > 0:
                 later = i + ahead.records
                 _fetch_records(rows, state.cells, np.uintp(later if later < n_rows else n_rows - 1))
-            out[i] = _score(rows, learner, state, row, np.uintp(i), rows.values, False)
+            here = stretched(rows, scaling, np.uintp(i), False)
+            score = _score(here, learner, state, row, np.uintp(i), rows.values, False)
+            out[i] = base_of(rows, scaling, 0) + score
     return valid, smallest, largest

@@ -1,0 +1,157 @@
+"""Several learners of the same outputs whose scores are averaged as they go.
+
+The weights are those of AdaHedge: de Rooij, van Erven, Gruenwald and Koolen (2014), "Follow the
+Leader If You Can, Hedge If You Must", section 3. A learner with the total loss ``L`` has a weight in
+proportion to ``exp(-eta * L)``, where ``eta`` is the logarithm of the number of learners over the
+*gap*: the sum of what the mean loss of the rows, by these weights, was more than
+``-log(mean(exp(-eta * loss))) / eta``. No rate has to be chosen.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ...arithmetic.elementary import exp, expm1, log1p
+from ...arithmetic.jit import by_type, inlined
+from .judge import judge_heads
+
+
+class Unmixed(NamedTuple):
+    """For heads that are on their own."""
+
+
+class Mixture(NamedTuple):
+    """The mean of the learners. The first two are the state's; the others are room for one row."""
+
+    lost: np.ndarray  # its losses, as the heads have theirs, and the gap; by output
+    shares: np.ndarray  # by head, its weight in the mean after the rows so far
+    scores: np.ndarray  # by output, as are the others
+    targets: np.ndarray
+    gradients: np.ndarray
+    losses: np.ndarray
+    width: int  # of how many outputs a learner has one weight: of one, or of all
+
+
+def _if_mixed(function):
+    """Let ``function`` do what is decorated where there is a ``Mixture``."""
+
+    def register(mixed):
+        def call(mixture, *rest):
+            (mixed if isinstance(mixture, Mixture) else function)(mixture, *rest)
+
+        @by_type(call)
+        def choose(*kinds):
+            return mixed if kinds[0].instance_class is Mixture else function
+
+        return call
+
+    return register
+
+
+def _no_weights(mixture, losses):
+    pass
+
+
+@_if_mixed(_no_weights)
+def weigh(mixture, losses):
+    """Let the shares be what the losses so far make of them."""
+    width, n_outputs, n_heads = mixture.width, mixture.lost.shape[1], losses.shape[1]
+    for first in range(0, n_outputs, width):
+        best, mass = np.inf, 0.0
+        for h in range(first, n_heads, n_outputs):
+            total = 0.0
+            for o in range(width):
+                total += losses[0, h + o]
+            mixture.shares[h] = total
+            best = total if total < best else best
+        gap = mixture.lost[2, first]
+        for h in range(first, n_heads, n_outputs):
+            behind = mixture.shares[h] - best
+            share = 1.0 if behind == 0.0 else 0.0
+            if behind > 0.0 and gap > 0.0:
+                share = exp(-behind * np.log(n_heads // n_outputs) / gap)
+            mixture.shares[h] = share
+            mass += share
+        for h in range(first, n_heads, n_outputs):
+            share = mixture.shares[h] / mass
+            for o in range(width):
+                mixture.shares[h + o] = share
+
+
+def _no_mean(mixture, losses, buffers):
+    pass
+
+
+@_if_mixed(_no_mean)
+def average(mixture, losses, buffers):
+    """Let the scores be the means of those of the heads."""
+    n_outputs, n_heads = mixture.lost.shape[1], losses.shape[1]
+    for o in range(n_outputs):
+        mean = 0.0
+        for h in range(o, n_heads, n_outputs):
+            mean += mixture.shares[h] * buffers.scores[h]
+        mixture.scores[o] = mean
+
+
+def _no_loss(mixture, losses, loss, buffers, weight):
+    pass
+
+
+@_if_mixed(_no_loss)
+def mix(mixture, losses, loss, buffers, weight):
+    """Let the mean have its score and its loss of a row that all heads have been judged by."""
+    n_outputs = mixture.lost.shape[1]
+    average(mixture, losses, buffers)
+    for o in range(n_outputs):
+        mixture.targets[o] = buffers.targets[o]
+    judge_heads(
+        loss, mixture.targets, mixture.scores, n_outputs, n_outputs, mixture.gradients,
+        mixture.losses,
+    )  # fmt: skip
+    for o in range(n_outputs):
+        mixture.lost[0, o] += weight * mixture.losses[o]
+        mixture.lost[1, o] += weight * mixture.losses[o]
+    for first in range(0, n_outputs, mixture.width):
+        mixture.lost[2, first] += _gap(mixture, losses, buffers, weight, first)
+
+
+def _tell_each(mixture, scores, i, buffers):
+    for h in range(scores.shape[1]):
+        scores[i, h] = buffers.scores[h]
+
+
+@_if_mixed(_tell_each)
+def tell(mixture, scores, i, buffers):
+    """Write the scores of row ``i`` where they are asked for: the mean's, or those of all heads."""
+    for o in range(scores.shape[1]):
+        scores[i, o] = mixture.scores[o]
+
+
+@inlined
+def _gap(mixture, losses, buffers, weight, first):
+    """By how much a row's mean loss is above the mixed one."""
+    n_outputs, n_heads, gap = mixture.lost.shape[1], losses.shape[1], mixture.lost[2, first]
+    least, mean = np.inf, 0.0
+    for h in range(first, n_heads, n_outputs):
+        if mixture.shares[h] > 0.0:
+            lost = _lost(mixture, buffers, h)
+            mean += mixture.shares[h] * lost
+            least = lost if lost < least else least
+    more = mean - least
+    if gap > 0.0:
+        rate, mixed = weight * np.log(n_heads // n_outputs) / gap, 0.0
+        for h in range(first, n_heads, n_outputs):
+            behind = _lost(mixture, buffers, h) - least
+            if mixture.shares[h] > 0.0 and behind > 0.0:
+                mixed += mixture.shares[h] * expm1(-rate * behind)
+        more += log1p(mixed) / rate
+    return weight * more if more > 0.0 else 0.0
+
+
+@inlined
+def _lost(mixture, buffers, h):
+    """The loss of the row by a learner, of all outputs that have one weight."""
+    lost = 0.0
+    for o in range(mixture.width):
+        lost += buffers.losses[h + o]
+    return lost
