@@ -83,9 +83,7 @@ def chain(rule):
     return links + chain(links[0].rule) if hasattr(links[0], "rule") else links
 
 
-def learn(
-    learnt, X, y, weights, loss, *, rule, fit_intercept=True, has_unit=True, **parameters
-):
+def learn(learnt, X, y, weights, loss, *, rule, fit_intercept=True, has_unit=True, **parameters):
     """``learnt`` after one pass over the dense rows ``X`` with targets ``y``.
 
     ``has_unit`` says that scores are in the units of ``y``, as in regression without a link.
@@ -113,8 +111,11 @@ def rescaled(m, x, target, weight, fit_intercept, links, has_unit):
     """
     (by_column,) = (each.by_column for each in links if isinstance(each, rules.ScaleFree))
     s = m.scales = m.scales or Scales(np.zeros(len(x)) if by_column else np.ones(len(x)))
+    score = m.score(x) - s.mean
     if by_column:
+        jumps = (abs(x) > 2.0 * s.largest) & (s.largest > 0.0)
         s.largest = np.maximum(s.largest, abs(x))
+        score = m.score(x) - s.mean if jumps.any() else score
     s.mass += weight
     s.squares += weight * (np.sum(s.divided(x) ** 2) + fit_intercept)
     s.longest = max(s.longest, np.sum(x**2) + fit_intercept)
@@ -124,7 +125,7 @@ def rescaled(m, x, target, weight, fit_intercept, links, has_unit):
         s.deviations += weight * (target - before) * (target - s.mean)
         unit = np.sqrt(s.deviations / s.mass)
     norm = np.sqrt(s.squares / s.mass) if by_column else np.sqrt(s.longest)
-    return s.divided(x), m.score(x), float(divided(unit, norm))
+    return s.divided(x), score + s.mean, float(divided(unit, norm))
 
 
 def learn_classes(learnt, X, labels, weights, *, rule, fit_intercept=True, **parameters):

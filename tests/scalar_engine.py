@@ -6,7 +6,7 @@ It shows what an engine must do, and the tests of the contract run on it too.
 import numpy as np
 
 from sklearn_adagrad.arithmetic.tuples import record_of
-from sklearn_adagrad.engines.cpu.engine import host, inspect, mean_loss  # noqa: F401
+from sklearn_adagrad.engines.cpu.engine import host, inspect, losses  # noqa: F401
 from sklearn_adagrad.formulas.rules import advanced, context_at, local, settled, unpenalised, weight
 from sklearn_adagrad.model.binding import reading
 

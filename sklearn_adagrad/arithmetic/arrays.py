@@ -52,6 +52,34 @@ def _load(array, k, stop):
     return lanes, emit
 
 
+def gather_numbers(array, indices, k, stop):
+    """``array[indices[k : k + WIDTH]]``; from ``stop`` on, the last again."""
+    chosen = indices[k : k + WIDTH if stop is None else stop]
+    return array[np.pad(chosen, (0, SIZE - len(chosen)), mode="edge")]
+
+
+@emits(gather_numbers)
+def _gather_numbers(array, indices, k, stop):
+    lanes = Lanes(array.dtype, SIZE)
+
+    def emit(context, builder, args):
+        data = context.make_array(array)(context, builder, args[0]).data
+        entries = context.make_array(indices)(context, builder, args[1]).data
+        first, found = index(context, builder, k, args[2]), ir.Constant(lanes_type(lanes), None)
+        for lane in range(SIZE):
+            entry = builder.add(first, _I64(lane))
+            if stop != types.none:
+                last = index(context, builder, stop, args[3])
+                inside = builder.icmp_unsigned("<", entry, last)
+                entry = builder.select(inside, entry, builder.sub(last, _I64(1)))
+            j = index(context, builder, indices.dtype, builder.load(builder.gep(entries, [entry])))
+            number = builder.load(builder.gep(data, [j]))
+            found = builder.insert_element(found, number, _I32(lane))
+        return found
+
+    return lanes, emit
+
+
 def load_lanes(array, k, size):
     """``array[k : k + size]``, where ``size`` is written as a number."""
     return array[k : k + size].copy()

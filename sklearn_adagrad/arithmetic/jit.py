@@ -246,7 +246,7 @@ def constant(stub):
 
 
 def says(kind, name):
-    """What the class of objects of type ``kind``, or of the rule within, declares under ``name``."""
+    """What the class of things of type ``kind``, or of the rule within, declares as ``name``."""
     return getattr(_holder(kind, name)[0].instance_class, name, False)
 
 

@@ -260,7 +260,7 @@ def _finite(x):
 
 
 def any_lane(x):
-    """Whether any lane is not zero."""
+    """Whether any lane is not zero, or a number is not."""
     return bool(np.any(x))
 
 
@@ -268,6 +268,8 @@ def any_lane(x):
 def _any_lane(x):
     def emit(context, builder, args):
         kind = args[0].type
+        if not isinstance(x, Lanes):
+            return builder.fcmp_unordered("!=", args[0], ir.Constant(kind, 0.0))
         other = builder.fcmp_unordered("!=", args[0], ir.Constant(kind, None))
         bits = ir.IntType(kind.count)
         return builder.icmp_unsigned("!=", builder.bitcast(other, bits), bits(0))

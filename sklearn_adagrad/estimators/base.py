@@ -14,9 +14,18 @@ from ..formulas.rules import factor
 from ..input.checks import check_rows, check_target, check_weights, take_rows
 from ..input.rows import bits_of
 from ..input.sealed import trusting
+from ..model.binding import unstacked
 from ..model.limits import largest_gradient
-from ..model.state import adapted_state, copy_state, new_state, own_state, settle
+from ..model.state import (
+    adapted_state,
+    candidate_state,
+    copy_state,
+    new_state,
+    own_state,
+    settle,
+)
 from .calls import ACCOUNT, ALL, NOTHING, Pending, accounted, turn_of
+from .crossfit import FEWEST, Crossfit, folds_of
 from .divergence import divergence
 from .fitted import INPUT
 from .forgetting import Forgetting
@@ -24,6 +33,7 @@ from .monitor import Monitor
 from .training import Problem, train
 
 _JUDGED = ("validation_loss_curve_", "best_n_iter_")
+_ONLY_SOMETIMES = {*_JUDGED, "fit_summary_"}
 _MOST_ROWS = 2**31  # a record in float32 knows of 2**32; all are brought up to date before
 _PART = 2**22  # entries times heads that are learnt between two moments for others
 
@@ -62,6 +72,10 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
         """The loss of all outputs."""
         return self._loss()
 
+    def _labels_of(self, y, fitted):
+        """Numbers of which each is to be in every fold of the rows."""
+        return np.zeros(len(y), np.intp)
+
     def _has_unit(self, loss):
         """Whether scores are in the units of the targets."""
         return is_regressor(self) and not hasattr(loss, "prediction")
@@ -86,7 +100,7 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
                 self, X, y, sample_weight, X_val, y_val, sample_weight_val
             )
             ACCOUNT.tell = lambda: ALL if vars(self).get("_state") is outcome.state else NOTHING
-            self._commit(fitted, gone={*_JUDGED, *INPUT, "_is_sparse"} - {*fitted})
+            self._commit(fitted, gone={*_ONLY_SOMETIMES, *INPUT, "_is_sparse"} - {*fitted})
         if not outcome.converged:
             scale = ", scale y" if is_regressor(self) else ""
             warnings.warn(
@@ -113,14 +127,21 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
             problem, y_seen, fitted, X_val, y_val, sample_weight_val
         )
         bound = self._rule(dtype)
-        if warm:
+
+        def begin():
+            if not warm:
+                return self._new_state(bound, n_features, dtype, problem.targets.n_outputs)
             self._check_outputs(problem.targets)
-            state = copy_state(adapted_state(self._state, self._bound, bound))
-        else:
-            state = self._new_state(bound, n_features, dtype, problem.targets.n_outputs)
+            return copy_state(adapted_state(self._state, self._bound, bound))
+
         fitted |= self._about_input() | {"_bound": bound}
         monitor = Monitor(original, X, y, sample_weight, fitted)
-        outcome = self._train(problem, order, validation, loss, bound, state, monitor)
+        if bound.mixes and self.early_stopping == "auto" and np.count_nonzero(weights) >= FEWEST:
+            labels = self._labels_of(y_seen, fitted)
+            outcome = self._cross_fit(problem, labels, loss, bound, begin, monitor)
+            validation, fitted["fit_summary_"] = problem, outcome.summary
+        else:
+            outcome = self._train(problem, order, validation, loss, bound, begin(), monitor)
         fitted |= {
             "_state": outcome.state,
             "n_iter_": len(outcome.loss_curve),
@@ -168,7 +189,7 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
         everything = np.arange(len(problem.weights))
         given = [name for name, each in (("X_val", X_val), ("y_val", y_val)) if each is not None]
         if not given and sample_weight_val is None:
-            if not self.early_stopping:
+            if self.early_stopping in (False, "auto"):
                 return everything, None
             usable = everything[problem.weights > 0]
             try:
@@ -182,7 +203,7 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
             return usable[learnt], _take(problem, usable[judged], self.n_features_in_)
         if len(given) < 2:
             raise ValueError("X_val and y_val must be given together.")
-        if not self.early_stopping:
+        if self.early_stopping in (False, "auto"):
             raise ValueError(
                 "X_val and y_val are used for early stopping only: set early_stopping=True."
             )
@@ -203,10 +224,7 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
                 raise self._divergence(problem, row, loss, bound, state)
 
         def evaluate(problem, state):
-            rows = problem.rows
-            bits = bits_of(rows.values)
-            scores, _ = self._engine.scores(rows, bits, self.n_features_in_, bound, state)
-            return self._engine.mean_loss(scores, problem.targets, problem.weights, loss)
+            return self._losses_of(problem, loss, bound, state).sum() / problem.weights.sum()
 
         return train(
             learn, evaluate, problem, order, validation, state, monitor,
@@ -215,6 +233,41 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
             n_iter_no_change=self.n_iter_no_change,
             random_state=check_random_state(self.random_state) if self.shuffle else None,
         )  # fmt: skip
+
+    def _losses_of(self, problem, loss, bound, state, **more):
+        """The sum of the losses of rows, by head."""
+        bits = bits_of(problem.rows.values)
+        scores, _ = self._engine.scores(
+            problem.rows, bits, self.n_features_in_, bound, state, **more
+        )
+        return self._engine.losses(scores, problem.targets, problem.weights, loss)
+
+    def _cross_fit(self, problem, labels, loss, bound, begin, monitor):
+        """As many epochs, and with that learner, as rows speak for that were held out."""
+        random = check_random_state(self.random_state) if self.shuffle else None
+        work = len(problem.rows.indices) * problem.targets.n_outputs
+        usable = np.flatnonzero(problem.weights)
+        folds = np.full(len(problem.weights), -1)
+        folds[usable] = folds_of(labels[usable], random)
+
+        def learn(order, bound, state):
+            row = self._learn(problem, order, loss, bound, state)
+            if row is not None:
+                raise self._divergence(problem, row, loss, bound, state)
+
+        def judge(held, bound, state):
+            part, bound = _take(problem, held, self.n_features_in_), bound._replace(mixes=False)
+            return self._losses_of(part, loss, bound, state, clips=True)
+
+        def begin_with(learner=None):
+            state = begin()
+            if learner is None:
+                return state
+            return candidate_state(state, bound, learner, unstacked(bound, learner))
+
+        return Crossfit(
+            learn, judge, begin_with, folds, problem.weights, max(1, work), bound, random
+        ).run(monitor, self.max_iter)
 
     @accounted
     def _progressive_partial_fit(self, X, y, sample_weight=None, **begin):

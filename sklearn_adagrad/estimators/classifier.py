@@ -255,7 +255,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         tol: float | None = 1e-3,
         n_iter_no_change: int = 5,
         shuffle: bool = True,
-        early_stopping: bool = False,
+        early_stopping: bool | str = "auto",
         validation_fraction: float = 0.1,
         multi_class: str = "ovr",
         class_weight: dict | str | None = None,
@@ -513,6 +513,11 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
             encode(y, fitted["classes_"]), weights, fitted["_class_counts"], fitted["_all_counts"]
         )
         return weights * factors, {"_class_counts": counts, "_all_counts": total}
+
+    def _labels_of(self, y, fitted):
+        if fitted["_is_multilabel"]:
+            return super()._labels_of(y, fitted)
+        return encode(y, fitted["classes_"])
 
     def _splitter(self, fitted):
         kind = ShuffleSplit if fitted["_is_multilabel"] else StratifiedShuffleSplit

@@ -29,7 +29,8 @@ class Fitted(Parameters):
     """A model and what can be asked of it; ``base`` has what trains it."""
 
     _fitted_names: ClassVar[tuple] = (  # what files hold besides parameters and the state
-        *INPUT, "n_iter_", "loss_curve_", "validation_loss_curve_", "best_n_iter_", "_is_sparse",
+        *INPUT, "n_iter_", "loss_curve_", "validation_loss_curve_", "best_n_iter_", "fit_summary_",
+        "_is_sparse",
     )  # fmt: skip
 
     @property
@@ -284,7 +285,10 @@ class Fitted(Parameters):
                 raise ValueError(f"its attributes are {sorted(fitted)}")
             bound, state = restored(item["state"], decoder)
             model._commit(fitted, _bound=bound, _state=state)
-            if model._n_outputs() != state.n_outputs or fitted["n_features_in_"] != state.n_features:
+            if (
+                model._n_outputs() != state.n_outputs
+                or fitted["n_features_in_"] != state.n_features
+            ):
                 raise ValueError("its attributes and its weights are of different models")
         return model
 

@@ -48,7 +48,10 @@ def unpacked(saved, name):
         dtype = tables["intercept"].dtype[0].base
         bound = rebound(learnt["arguments"], dtype)
         tables = expanded(bound, tables, dtype, losses.shape[1])
-        known |= {"_state": State(tables, learnt["totals"], losses, learnt.get("beside", {}), Guard()), "_bound": bound}
+        known |= {
+            "_state": State(tables, learnt["totals"], losses, learnt.get("beside", {}), Guard()),
+            "_bound": bound,
+        }
     return known
 
 

@@ -1,6 +1,7 @@
 """Which epochs, in which order, and when to stop."""
 
 import time
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -50,7 +51,7 @@ def train(
         task = monitor.begin_epoch()
         if random_state is not None:
             order = random_state.permutation(order)
-        losses.append(_epoch(learn, problem, order, state))
+        losses.append(epoch_of(partial(learn, problem), order, state))
         line, current = f"Epoch {epoch}: loss {losses[-1]:.6g}", losses[-1]
         if validation is not None:
             current = float(evaluate(validation, state))
@@ -78,7 +79,7 @@ def train(
     return Outcome(best_state, losses, validation_losses, best_epoch, converged)
 
 
-def _epoch(learn, problem, order, state):
+def epoch_of(learn, order, state):
     """Learn once, and return the mean loss of this epoch.
 
     Progressive losses, and with them the shares of learners, are about rows which are new.
@@ -87,7 +88,7 @@ def _epoch(learn, problem, order, state):
     mixed = (state.beside[name] for name in ("lost", "shares") if name in state.beside)
     about_new_rows = state.losses[0], state.totals["weight"], *mixed
     before = [each.copy() for each in about_new_rows] if state.t > 0 else []
-    learn(problem, order, state)
+    learn(order, state)
     lost = state.lost[1].copy()
     for each, value in zip(about_new_rows, before, strict=False):
         each[...] = value

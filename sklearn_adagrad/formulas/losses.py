@@ -26,7 +26,7 @@ import numpy as np
 
 from ..arithmetic.elementary import exp, expm1, log1p
 from ..arithmetic.jit import generic
-from ..arithmetic.lanes import where
+from ..arithmetic.lanes import any_lane, where
 from ..arithmetic.tuples import told_apart
 
 
@@ -47,7 +47,7 @@ def drop(self, y, score, reach):
 
 _FARTHEST = 600.0  # of a margin: its exponential, and a few times that, are numbers
 _HALVINGS = 50
-_STEPS = 6  # of Newton's method, after which what is left is rounding
+_STEPS = 3  # of Halley's method: the error is below 1e-6 of the drop, mostly by far
 
 
 class LogLoss(NamedTuple):
@@ -62,18 +62,20 @@ class LogLoss(NamedTuple):
         e = exp(0.0 - abs(z))
         return 0.0 - y * (where(z > 0.0, e, 0.0 * e + 1.0) / (1.0 + e))
 
-    # The margin z rises by the d with d + exp(z) * (exp(d) - 1) = reach. Newton's method comes
-    # down to it from either of two upper bounds, and converges as the function is convex.
+    # The margin z rises by the d with d + exp(z) * (exp(d) - 1) = reach. Halley's method comes
+    # down to it from one of three upper bounds, as the function is convex.
     def drop(self, y, score, reach):
         z = y * score
         z = where(z > _FARTHEST, 0.0 * z + _FARTHEST, where(z < -_FARTHEST, 0.0 * z - _FARTHEST, z))
         odds = exp(z)
-        far = log1p(where(reach > 1.0, reach + odds - 1.0, 0.0 * reach)) - z
-        far = where(reach < far, reach, far)
-        d = where(reach > 1.0 + odds, far, reach / (1.0 + odds))
+        d = reach / (1.0 + odds)
+        if any_lane(where(reach > 1.0 + odds, reach, 0.0 * reach)):
+            far = log1p(where(reach > 1.0, reach + odds - 1.0, 0.0 * reach)) - z
+            d = where(reach > 1.0 + odds, where(reach < far, reach, far), d)
         for _ in range(_STEPS):
-            grown = odds * expm1(d)
-            d = d - (d + grown - reach) / (1.0 + odds + grown)
+            rest = odds * expm1(d)
+            slope, rest = 1.0 + odds + rest, d + rest - reach
+            d = d - 2.0 * rest * slope / (2.0 * slope * slope - rest * (slope - 1.0))
         return 0.0 - y * d
 
     def probability(self, score):

@@ -11,8 +11,8 @@ side by side in memory. Three methods make a rule:
 A rule may hold another one in its field ``rule`` (see ``wrappers`` and ``penalty``) and change one
 thing about it: whatever it does not define is left to that one. The other methods have an obvious
 default, which is the body of the function of that name below: ``moved``, ``settled``, ``local``,
-``renewed``, ``factor``, ``advanced``, ``pull``. ``rate`` is needed for a proximal penalty, ``draw`` for
-records that begin at random, ``check`` refuses parameters that are out of range.
+``renewed``, ``factor``, ``advanced``, ``pull``. ``rate`` is needed for a proximal penalty, ``draw``
+for records that begin at random, ``check`` refuses parameters that are out of range.
 
 Methods that are given a record work on numbers, on vectors and on arrays alike (see ``lanes``): no
 ``if`` on what a feature has, but ``where``.
@@ -33,7 +33,9 @@ What a rule *declares*, as attributes of its class, is what others need to know 
 * ``is_lazy``: whether ``settled`` changes anything. The settled records of a row are then kept
   between its score and its update;
 * ``takes_share``: whether ``step`` moves weights by ``row.share`` of the gradient only, and tells
-  by ``pull`` how far all of it would move them. Rows can then choose the size of their step.
+  by ``pull`` how far all of it would move them. Rows can then choose the size of their step;
+* ``is_proportional``: whether ``advanced`` is ``moved`` by the share of what ``step`` returns with
+  all of the gradient.
 
 What wrappers declare besides is in ``wrappers``.
 """
@@ -183,6 +185,11 @@ def is_lazy(self):
 
 
 @constant
+def is_proportional(self):
+    return False
+
+
+@constant
 def is_scale_free(self):
     return False
 
@@ -208,7 +215,7 @@ class Adagrad(NamedTuple):
     eps_inside: bool = False
 
     penalty = "proximal"
-    takes_share = True
+    takes_share = is_proportional = True
 
     def start(self, settings):
         return {"weight": 0.0, "accumulator": settings.initial_accumulator_value}

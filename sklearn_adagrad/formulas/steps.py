@@ -1,7 +1,7 @@
 """Wrappers that choose the size of a row's step. What they do is done by the engines, row by row.
 
-A row's step is one number, ``row.share``: what share of the gradient moves the weights. Accumulators
-see all of it, and penalties have rates of their own, so that they stay exact and lazy.
+A row's step is one number, ``row.share``: what share of the gradient moves the weights.
+Accumulators see all of it, and penalties have rates of their own: they stay exact and lazy.
 """
 
 from typing import NamedTuple
@@ -21,7 +21,9 @@ class ScaleFree(NamedTuple):
       far is taken from them (if there is an intercept), and steps are multiplied by their standard
       deviation.
 
-    A row of weight ``w`` counts as ``w`` rows. Nothing is kept of rows but these numbers, one for
+    A row with a value more than twice the largest of its column before is scored anew with the
+    new scale before it is learnt; its loss is that by the old one. A row of weight ``w`` counts as
+    ``w`` rows. Nothing is kept of rows but these numbers, one for
     each feature. ``coef_`` and ``intercept_`` are for rows and targets as they are. All else speaks
     of the divided columns: ``eps``, ``alpha``, and the accumulators. Penalties are not multiplied:
     ``alpha`` weighs against the losses of rows of norm 1.
@@ -69,14 +71,14 @@ class ImportanceAware(NamedTuple):
 
     By the closed form of their limit: Karampatziakis and Langford (2011), "Online Importance
     Weight Aware Updates", section 4. With the accumulators as this row leaves them, its score moves
-    along ``d score / d s = -gradient(score) * reach`` from ``s = 0`` to the weight of the row, where
-    ``reach`` is what a step changes the score by for each unit of gradient: for "adagrad" the sum
+    along ``d score / d s = -gradient(score) * reach`` from ``s = 0`` to the weight of the row,
+    where ``reach`` is what a step changes the score by for each unit of gradient: for "adagrad" the sum
     of ``lr * x ** 2 / (sqrt(accumulator) + eps)``. All weights of the row make the step that takes
     the score there. So a large ``lr`` does not overshoot, and a row of weight ``w`` is like ``w``
     rows: the accumulators get ``w`` times the square of its gradient.
 
-    The loss must say where the limit is; all do but the perceptron's, which has none. The softmax of
-    several classes has no closed form: there each class's score moves as if those of the others
+    The loss must say where the limit is; all do but the perceptron's, which has none. The softmax
+    of several classes has no closed form: there each class's score moves as if those of the others
     stayed. For "tweedie" see :class:`~sklearn_adagrad.losses.Tweedie`. Momentum adds earlier steps
     to these, which may overshoot together. Penalties come after the step, as always.
 

@@ -100,6 +100,7 @@ class WeightDecay(NamedTuple):
     decoupled: bool = False
 
     skips_zero_gradient = False
+    is_proportional = False
     needs_weight = True
 
     @property
@@ -151,6 +152,7 @@ class Momentum(NamedTuple):
     nesterov: bool = False
 
     is_lazy = True
+    is_proportional = False
     needs_steps = True
     rests = False
     keeps_penalty_closed = False
@@ -207,6 +209,7 @@ class Averaged(NamedTuple):
     first_row: float = 1.0
 
     is_outermost = True
+    is_proportional = False
     needs_rest = True
     keeps_penalty_closed = False
 

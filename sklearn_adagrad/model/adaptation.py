@@ -49,7 +49,11 @@ def adapted(record, before, after, t, is_intercept=False):
     What is due by the one is settled before the other takes over.
     """
     record, row = up_to_date(before, record, t, is_intercept)
-    weights = weight(before.rule, record, row)
+    return made_of(record, weight(before.rule, record, row), before, after, t, is_intercept)
+
+
+def made_of(record, weights, before, after, t, is_intercept=False):
+    """A record of the rule ``after`` with these ``weights``, and else what ``record`` says."""
     fields = {
         name: np.full(weights.shape, t, np.uint64)
         if name in after.times

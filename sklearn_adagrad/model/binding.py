@@ -16,7 +16,7 @@ from .limits import check_fits, largest, least_eps
 _METHODS = ("start", "step")
 
 AUTO = "auto"
-# What the learners of ``lr="auto"`` have: their rates, and whether columns have scales of their own.
+# The learners of ``lr="auto"``: their rates, and whether columns have scales of their own.
 LEARNERS = ((0.4, True), (2.0, True), (8.0, True), (20.0, False))
 
 # l2 is nothing beside l1 if it is smaller by this factor.
@@ -270,7 +270,8 @@ def unstacked(bound, n):
         name: float(value[0, n]) if np.ndim(value) == 2 else value
         for name, value in bound.start.items()
     }
-    return bound._replace(settings=settings, start=start, arguments=[bound.arguments[n]])
+    arguments = bound.arguments if bound.mixes else [bound.arguments[n]]
+    return bound._replace(settings=settings, start=start, arguments=arguments, mixes=False)
 
 
 def _checked(rule, dtype):

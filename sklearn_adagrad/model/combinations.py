@@ -62,8 +62,8 @@ def _check_steps(wrappers, base):
             )
         if getattr(each, "needs_share", False) and not getattr(base, "takes_share", False):
             raise ValueError(
-                f"{_name(each)} cannot be combined with {_name(base)}, whose class does not declare "
-                "takes_share: its steps would not become smaller."
+                f"{_name(each)} cannot be combined with {_name(base)}, whose class does not "
+                "declare takes_share: its steps would not become smaller."
             )
 
 

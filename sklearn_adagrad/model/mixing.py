@@ -9,7 +9,9 @@ def averaged(state, values):
     values = values.reshape(-1, n_outputs, values.shape[1])
     mean = np.zeros(values.shape[1:])
     for share, each in zip(_shares(state), values, strict=True):
-        mean += np.multiply(share[:, np.newaxis], each, where=share[:, np.newaxis] > 0, out=0.0 * mean)
+        mean += np.multiply(
+            share[:, np.newaxis], each, where=share[:, np.newaxis] > 0, out=0.0 * mean
+        )
     return mean
 
 

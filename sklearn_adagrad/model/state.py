@@ -11,8 +11,8 @@ import numpy as np
 from ..arithmetic.lanes import padded
 from ..arithmetic.times import TIME_OF
 from ..arithmetic.tuples import record_of
-from .adaptation import adapted, must_adapt, read, spread, up_to_date
 from ..formulas.rules import is_scale_free
+from .adaptation import adapted, must_adapt, read, spread, up_to_date
 from .binding import unstacked
 from .guard import Guard
 from .mixing import averaged, leading
@@ -81,8 +81,8 @@ class State(NamedTuple):
 
     @property
     def lost(self):
-        """The losses of what predicts, as ``losses`` has those of the heads, in two rows or more."""
-        return self.beside["lost"] if "lost" in self.beside else self.losses
+        """The losses of what predicts, in rows as ``losses`` has those of the heads."""
+        return self.beside.get("lost", self.losses)
 
 
 def new_state(bound, n_features, dtype, n_outputs, random=None):
@@ -168,7 +168,8 @@ def _candidate_state(state, stacked, n, bound):
                 table[field][:, :n_outputs] = source
     new.totals[:], new.losses[:] = state.totals, state.losses[:, heads]
     for name, array in new.beside.items():
-        array[...] = state.beside[name][:, heads] if name == "targets" else state.beside[name]
+        if array.size:  # the scales of columns may be others' alone
+            array[...] = state.beside[name][:, heads] if name == "targets" else state.beside[name]
     return adapted_state(new, before, bound)
 
 
@@ -218,7 +219,7 @@ def settle(bound, state):
     """Bring all records up to date, those of a table in one moment."""
     for name, table in list(state.tables.items()):
         settled = _copied(table)
-        record, _ = up_to_date(bound, _record(table), state.t, name == "intercept")
+        record, _ = up_to_date(bound, record_of_cells(table), state.t, name == "intercept")
         for each, values in record._asdict().items():
             settled[each] = values
         state.tables[name] = settled
@@ -236,7 +237,7 @@ def field(bound, state, table, name):
 def _field(bound, state, table, name):
     cells = state.tables[table]
     if name == "weight":
-        values = read(bound, _record(cells), state.t, table == "intercept")
+        values = read(bound, record_of_cells(cells), state.t, table == "intercept")
     else:
         values = cells[name]
     values = values.reshape(len(cells), -1)[:, : state.n_heads].T
@@ -265,7 +266,8 @@ def _unscaled(bound, state, table, weights):
     return np.where(by_column[0, : state.n_heads, np.newaxis] > 0, weights * inverse, weights)
 
 
-def _record(cells):
+def record_of_cells(cells):
+    """All records of a table as one, whose fields are arrays."""
     return record_of(cells.dtype.names)(*(cells[name] for name in cells.dtype.names))
 
 
@@ -275,7 +277,7 @@ def adapted_state(state, before, after):
         return state
     new = new_state(after, state.n_features, state.dtype, state.n_heads)
     for name, table in new.tables.items():
-        record = _record(state.tables[name])
+        record = record_of_cells(state.tables[name])
         record = adapted(record, before, after, state.t, name == "intercept")
         for field, values in record._asdict().items():
             table[field] = values

@@ -79,7 +79,12 @@ def _learning(
     arrays, ahead = _arrays(state), _ahead(rows, state)
     learner, is_single = _learner(bound, state, fit_intercept), state.n_heads == 1
     solver = solver_of(loss, is_single) if is_importance_aware(bound.rule) else ()
-    steps = Steps(_scaling(bound, state, longest, fit_intercept, has_unit), solver)
+    kept = longest + SIZE if is_importance_aware(bound.rule) else 0
+    width = padded(state.n_heads) if state.n_heads > 1 else 1
+    steps = Steps(
+        _scaling(bound, state, longest, fit_intercept, has_unit), solver,
+        np.empty(kept * width * len(bound.start), state.dtype), np.empty(kept * width, state.dtype),
+    )  # fmt: skip
     if is_single:
         seen = _NO_SCORES[:, 0] if scores is None else scores[:, 0]
         batch = Batch(rows, order, read_only(targets.values[:, 0]), weights, seen)
@@ -89,15 +94,18 @@ def _learning(
     seen = _NO_SCORES if scores is None else scores
     batch = Batch(rows, order, _read_only(targets), weights, seen)
     judge, buffers, mixture = judge_of(loss, False), _buffers(state), _mixture(bound, state, loss)
-    arguments = batch, judge, learner, steps, mixture, arrays, limits, ahead.rows, buffers
+    arguments = batch, judge, learner, steps, mixture, arrays, limits, ahead, buffers
     return variant(several.learn_heads, bound.rule), arguments
 
 
-def scores(rows, bits, n_features, bound, state):
-    """Scores of all rows, with a column for each head or mean, and the ``Verdict`` on the rows."""
-    out = np.empty((len(rows.indptr) - 1, state.n_outputs))
+def scores(rows, bits, n_features, bound, state, *, clips=False):
+    """Scores of all rows, with a column for each head or mean, and the ``Verdict`` on the rows.
+
+    With ``clips``, values beyond the scale of their column count as that.
+    """
+    out = np.empty((len(rows.indptr) - 1, state.n_outputs if bound.mixes else state.n_heads))
     longest = min(_longest_of(rows), n_features, len(rows.indices))  # the rows may be broken
-    kernel, arguments = _scoring(rows, bits, n_features, bound, state, longest, out)
+    kernel, arguments = _scoring(rows, bits, n_features, bound, state, longest, out, clips)
     return out, Verdict(*kernel(*arguments))
 
 
@@ -112,30 +120,34 @@ def prepared_scores(rows, bound, state, out):
     return prepared(_scoring(rows, bits, state.n_features, bound, state, longest, out))
 
 
-def _scoring(rows, bits, n_features, bound, state, longest, out):
+def _scoring(rows, bits, n_features, bound, state, longest, out, clips=False):
     """The kernel that scores rows, and its arguments."""
     learner = _learner(bound, state, True)
     learner = learner._replace(
         rule=reading(bound.rule), intercept_rule=reading(bound.intercept_rule)
     )
     arrays = _arrays(state)
-    scaling = _scaling(bound, state, longest)
+    scaling = _scaling(bound, state, longest, clips=clips)
     names = ("cells", "intercept", "totals", "losses")
     arrays = arrays._replace(**{name: read_only(getattr(arrays, name)) for name in names})
     if state.n_heads == 1:
         ahead = _ahead(rows, state)
         arguments = rows, bits, n_features, learner, scaling, arrays, ahead, out[:, 0]
         return variant(single.score, learner.rule), arguments
-    steps, mixture, buffers = Steps(scaling, ()), _mixture(bound, state), _buffers(state)
+    nothing = np.empty(0, state.dtype)
+    steps = Steps(scaling, (), nothing, nothing)
+    mixture, buffers = _mixture(bound, state), _buffers(state)
     arguments = rows, bits, n_features, learner, steps, mixture, arrays, buffers, out
     return variant(several.score_heads, learner.rule), arguments
 
 
-def mean_loss(scores, targets, weights, loss):
-    """Weighted mean over the rows of the losses, summed over the heads."""
-    buffers = _buffers_for(scores.shape[1], np.float64)
+def losses(scores, targets, weights, loss):
+    """The weighted sum over the rows of the losses, by head."""
+    n_heads = scores.shape[1]
+    buffers, out = _buffers_for(n_heads, np.float64), np.zeros(n_heads)
     judge, weights = judge_of(loss, False), read_only(weights)
-    return several.mean_loss(judge, _read_only(targets), scores, weights, buffers)
+    several.add_losses(judge, _read_only(targets), scores, weights, buffers, out)
+    return out
 
 
 def host(state):
@@ -162,7 +174,7 @@ def _by_head(settings, state):
     )
 
 
-def _scaling(bound, state, longest, fit_intercept=True, has_unit=True):
+def _scaling(bound, state, longest, fit_intercept=True, has_unit=True, clips=False):
     """What a scale-free rule knows of rows, with room for one of so many entries."""
     if not is_scale_free(bound.rule):
         return Unscaled()
@@ -170,9 +182,9 @@ def _scaling(bound, state, longest, fit_intercept=True, has_unit=True):
     size = padded(state.n_heads) if state.n_heads > 1 else 1
     by_column = np.broadcast_to(by_head(bound.settings.by_column, state.n_heads), (1, size))[0]
     return Scaling(
-        known["largest"], known["sums"], known["targets"], np.zeros((2, state.n_heads)),
-        np.array(by_column, dtype), np.empty(longest + SIZE, dtype),
-        bool(has_unit and fit_intercept), bool(has_unit),
+        known["largest"], known["sums"], known["targets"], np.array(by_column, dtype),
+        *(np.empty(longest + SIZE, dtype) for _ in range(3)), np.zeros(2), np.zeros(2),
+        bool(has_unit and fit_intercept), bool(has_unit), not by_column.all(), clips,
     )  # fmt: skip
 
 
@@ -183,7 +195,8 @@ def _mixture(bound, state, loss=None):
     n_outputs = state.n_outputs
     room = (np.zeros(padded(n_outputs)) for _ in range(4))
     width = n_outputs if isinstance(loss, Multinomial) else 1
-    return Mixture(state.lost, state.beside["shares"], *room, width)
+    rate = float(np.log(bound.n_candidates))
+    return Mixture(state.lost, state.beside["shares"], *room, width, rate)
 
 
 def _arrays(state):

@@ -23,11 +23,14 @@ from ...formulas.rules import (
     context_at,
     factor,
     is_importance_aware,
+    is_proportional,
     is_scale_free,
     local,
+    moved,
     pull,
     settled,
     skips_zero_gradient,
+    step,
     unpenalised,
     weight,
 )
@@ -38,9 +41,9 @@ from .records import keep_rolled, lanes_of, put_lanes
 from .rows import BLOCK, fetch_row, inspect, max_abs_of, norm_of, span
 from .scaling import (
     base_of,
-    grown,
+    fetch_scales,
     learn_scales,
-    next_base,
+    learn_target,
     stretched,
     stride,
     value_at,
@@ -188,7 +191,7 @@ def _pull_vector(rows, learner, heads, steps, here, t, i, buffers, h, size):
     (start, stop), width = span(rows, i), np.uintp(len(buffers.steps))
     rule, intercept_rule = learner.rule, learner.intercept_rule
     row = context_at(rule, settings_of(learner.settings, h, size), t)
-    gradient = load_lanes(buffers.steps, h, size)
+    before, gradient = noise_of(t - 1, rows.values), load_lanes(buffers.steps, h, size)
     total = 0.0 * gradient
     if learner.fit_intercept:
         own = unpenalised(row)
@@ -199,10 +202,16 @@ def _pull_vector(rows, learner, heads, steps, here, t, i, buffers, h, size):
         keep_rolled()
         place = np.uintp(rows.indices[k]) * np.uintp(len(heads.intercept)) + h
         record = lanes_of(heads.fields, heads.cells, place, width, size)
-        own = local(rule, record, row)
+        own = replaced(local(rule, record, row), "noise", noise_at(before, k - start))
         record = settled(rule, record, t - 1, own)
         value = value_at(rows, steps.scaling, here, k, h, size)
-        total = total + value * pull(rule, record, gradient * value, own)
+        if is_proportional(rule):
+            record, by = step(rule, record, gradient * value, own)
+            put_lanes(steps.kept, (k - start) * np.uintp(len(heads.intercept)) + h, width, record)
+            store(steps.pulls, (k - start) * width + h, by)
+            total = total + value * by
+        else:
+            total = total + value * pull(rule, record, gradient * value, own)
     store(buffers.pulls, h, total)
 
 
@@ -251,13 +260,20 @@ def _update_vector(rows, learner, heads, steps, here, t, i, buffers, h, size):
     for k in range(start, stop):
         keep_rolled()
         place = np.uintp(rows.indices[k]) * np.uintp(len(heads.intercept)) + h
-        record = lanes_of(heads.fields, heads.cells, place, width, size)
-        own = local(rule, record, row)
-        own = replaced(own, "noise", noise_at(before, k - start))
-        record = settled(rule, record, t - 1, own)
-        own = replaced(own, "noise", noise_at(noise, k - start))
-        value = value_at(rows, steps.scaling, here, k, h, size)
-        record = advanced(rule, record, gradient * value, own)
+        if is_importance_aware(rule) and is_proportional(rule):
+            kept = (k - start) * np.uintp(len(heads.intercept)) + h
+            record = lanes_of(heads.fields, steps.kept, kept, width, size)
+            by = row.share * load_lanes(steps.pulls, (k - start) * width + h, size)
+            own = replaced(local(rule, record, row), "noise", noise_at(noise, k - start))
+            record = moved(rule, record, by, own)
+        else:
+            record = lanes_of(heads.fields, heads.cells, place, width, size)
+            own = local(rule, record, row)
+            own = replaced(own, "noise", noise_at(before, k - start))
+            record = settled(rule, record, t - 1, own)
+            own = replaced(own, "noise", noise_at(noise, k - start))
+            value = value_at(rows, steps.scaling, here, k, h, size)
+            record = advanced(rule, record, gradient * value, own)
         put_lanes(heads.cells, place, width, record)
 
 
@@ -420,44 +436,48 @@ def _shorten(rows, i, limits, fit_intercept, n_heads, buffers):
         buffers.steps[h] = buffers.gradients[h]
 
 
-def _rejudge(rows, learner, heads, steps, here, t, i, batch, loss, buffers, largest):
-    """The row by the scales that it is learnt with, and judged by them, if the rule has any."""
+def _rescale(rows, learner, heads, steps, here, grows, jumps, t, i, batch, loss, limits, buffers):
+    """Let a scale-free rule know of row ``i``, and judge the row by the scales that this makes."""
     if is_scale_free(learner.rule):
-        return _judge_anew(rows, learner, heads, steps, here, t, i, batch, loss, buffers, largest)
-    return here
-
-
-@by_type(_rejudge)
-def _choose_rejudge(*kinds):
-    rule = kinds[1].types[kinds[1].fields.index("rule")]
-    return _judge_anew if says(rule, "is_scale_free") else _judge_once
-
-
-def _judge_once(rows, learner, heads, steps, here, t, i, batch, loss, buffers, largest):
-    return here
-
-
-def _judge_anew(rows, learner, heads, steps, here, t, i, batch, loss, buffers, largest):
-    n_outputs, n_heads = batch.targets.n_outputs, heads.losses.shape[1]
-    grows = grown(rows, steps.scaling, i)
-    for h in range(n_heads):
-        buffers.bases[h] = next_base(
-            rows, steps.scaling, h, buffers.targets[h], batch.weights[i]
+        _judge_by_scales(
+            rows, learner, heads, steps, here, grows, jumps, t, i, batch, loss, limits, buffers
         )
-    after = stretched(rows, steps.scaling, i, True)
-    learn_scales(rows, steps.scaling, after, i, batch.weights[i], n_heads, learner.fit_intercept)
-    if grows:
-        _score(rows, learner, heads, steps, after, t, i, buffers.sums)
-    _judge(loss, buffers, buffers.sums, n_outputs, n_heads, batch.weights[i])
-    for h in range(n_heads):
-        fits = abs(buffers.gradients[h]) <= largest
-        if not (fits and heads.losses[0, h] < np.inf):
-            buffers.gradients[h] = 0.0
-    return after
+
+
+@by_type(_rescale)
+def _choose_rescale(*kinds):
+    rule = kinds[1].types[kinds[1].fields.index("rule")]
+    return _judge_by_scales if says(rule, "is_scale_free") else _judge_no_more
+
+
+def _judge_no_more(rows, learner, heads, steps, here, grows, jumps, t, i, batch, loss, limits,
+                 buffers):  # fmt: skip
+    pass
+
+
+def _judge_by_scales(rows, learner, heads, steps, here, grows, jumps, t, i, batch, loss, limits,
+                 buffers):  # fmt: skip
+    n_outputs, n_heads, weight = batch.targets.n_outputs, heads.losses.shape[1], batch.weights[i]
+    changed = jumps
+    if steps.scaling.has_unit:
+        for h in range(n_heads):
+            base = learn_target(rows, steps.scaling, h, buffers.targets[h], weight)
+            changed |= base != buffers.bases[h]
+            buffers.bases[h] = base
+    learn_scales(rows, steps.scaling, i, weight, grows, learner.fit_intercept)
+    if jumps:
+        _score(rows, learner, heads, steps, here, t, i, buffers.sums)
+    if changed:
+        _judge(loss, buffers, buffers.sums, n_outputs, n_heads, weight)
+        largest = limits.gradient / max_abs_of(rows, i)
+        for h in range(n_heads):
+            fits = abs(buffers.gradients[h]) <= largest
+            if not (fits and heads.losses[0, h] < np.inf):
+                buffers.gradients[h] = 0.0
 
 
 @compiled
-def learn_heads(batch, loss, learner, steps, mixture, heads, limits, rows_ahead, buffers):
+def learn_heads(batch, loss, learner, steps, mixture, heads, limits, ahead, buffers):
     """Learn the rows of a batch with all heads, as ``learn`` does with one.
 
     With ``limits.drops``, a head whose numbers leave their range learns nothing more, and its
@@ -472,12 +492,15 @@ def learn_heads(batch, loss, learner, steps, mixture, heads, limits, rows_ahead,
         i = np.uintp(order[p])
         if weights[i] == 0:
             continue
-        here = stretched(rows, steps.scaling, i, False)
+        here, learning, grows, jumps = stretched(rows, steps.scaling, i)
         _score(rows, learner, heads, steps, here, t, i, buffers.sums)
         for h in range(n_heads):
             buffers.bases[h] = base_of(rows, steps.scaling, h)
-        later = p + rows_ahead
+        later = p + ahead.rows
         fetch_row(rows, np.uintp(order[later if later < end else end]))
+        if ahead.records > 0:
+            later = p + ahead.records
+            fetch_scales(rows, steps.scaling, np.uintp(order[later if later < end else end]))
         fit = 0 <= factor(rule, t + 1) < np.inf
         if fit:
             fit, dropped = judge_row(batch, i, loss, heads.losses, limits, buffers, dropped)
@@ -489,13 +512,13 @@ def learn_heads(batch, loss, learner, steps, mixture, heads, limits, rows_ahead,
         weigh(mixture, heads.losses)
         if len(scores) > 0:
             tell(mixture, scores, i, buffers)
-        largest = limits.gradient / max_abs_of(rows, i) if is_scale_free(rule) else 0.0
-        here = _rejudge(rows, learner, heads, steps, here, t, i, batch, loss, buffers, largest)
+        here = learning
+        _rescale(
+            rows, learner, heads, steps, here, grows, jumps, t, i, batch, loss, limits, buffers
+        )
         t += 1
         _shorten(here, i, limits, learner.fit_intercept, n_heads, buffers)
-        _size_steps(
-            learner, rows, heads, steps, here, t, i, weights[i], targets.n_outputs, buffers
-        )
+        _size_steps(learner, rows, heads, steps, here, t, i, weights[i], targets.n_outputs, buffers)
         _update(rows, learner, heads, steps, here, t, i, buffers)
     totals["t"], totals["weight"], totals["epoch_weight"] = t, weight_sum, epoch_weight
     restore(before)
@@ -518,7 +541,7 @@ def score_heads(rows, bits, n_features, learner, steps, mixture, heads, buffers,
         for i in range(first, last):
             later = i + BLOCK
             fetch_row(rows, np.uintp(later if later < n_rows else n_rows - 1))
-            here = stretched(rows, steps.scaling, np.uintp(i), False)
+            here, _, _, _ = stretched(rows, steps.scaling, np.uintp(i))
             _score(rows, learner, heads, steps, here, t, np.uintp(i), buffers.sums)
             for h in range(heads.losses.shape[1]):
                 buffers.scores[h] = base_of(rows, steps.scaling, h) + buffers.sums[h]
@@ -528,19 +551,17 @@ def score_heads(rows, bits, n_features, learner, steps, mixture, heads, buffers,
 
 
 @compiled
-def mean_loss(loss, targets, scores, weights, buffers):
-    """The weighted mean of the losses of the rows, summed over the heads."""
-    lost, weight_sum, n_heads = 0.0, 0.0, scores.shape[1]
+def add_losses(loss, targets, scores, weights, buffers, out):
+    """Add the weighted losses of the rows to ``out``, which has a number for each head."""
+    n_heads = scores.shape[1]
     for i in range(len(scores)):
         if weights[i] != 0:
             show(targets, i, buffers.targets)
             for h in range(n_heads):
                 buffers.scores[h] = scores[i, h]
             judge_heads(
-                loss, buffers.targets, buffers.scores, n_heads, n_heads, buffers.gradients,
-                buffers.losses,
+                loss, buffers.targets, buffers.scores, targets.n_outputs, n_heads,
+                buffers.gradients, buffers.losses,
             )  # fmt: skip
             for h in range(n_heads):
-                lost += weights[i] * buffers.losses[h]
-            weight_sum += weights[i]
-    return lost / weight_sum
+                out[h] += weights[i] * buffers.losses[h]

@@ -1,8 +1,8 @@
 """Several learners of the same outputs whose scores are averaged as they go.
 
 The weights are those of AdaHedge: de Rooij, van Erven, Gruenwald and Koolen (2014), "Follow the
-Leader If You Can, Hedge If You Must", section 3. A learner with the total loss ``L`` has a weight in
-proportion to ``exp(-eta * L)``, where ``eta`` is the logarithm of the number of learners over the
+Leader If You Can, Hedge If You Must", section 3. A learner with the total loss ``L`` has a weight
+in proportion to ``exp(-eta * L)``, where ``eta`` is the logarithm of the number of learners over the
 *gap*: the sum of what the mean loss of the rows, by these weights, was more than
 ``-log(mean(exp(-eta * loss))) / eta``. No rate has to be chosen.
 """
@@ -14,6 +14,8 @@ import numpy as np
 from ...arithmetic.elementary import exp, expm1, log1p
 from ...arithmetic.jit import by_type, inlined
 from .judge import judge_heads
+
+_HOPELESS = 50.0  # the exponential of this is lost beside 1 in a float64
 
 
 class Unmixed(NamedTuple):
@@ -30,6 +32,7 @@ class Mixture(NamedTuple):
     gradients: np.ndarray
     losses: np.ndarray
     width: int  # of how many outputs a learner has one weight: of one, or of all
+    rate: float  # the logarithm of the number of learners
 
 
 def _if_mixed(function):
@@ -69,7 +72,8 @@ def weigh(mixture, losses):
             behind = mixture.shares[h] - best
             share = 1.0 if behind == 0.0 else 0.0
             if behind > 0.0 and gap > 0.0:
-                share = exp(-behind * np.log(n_heads // n_outputs) / gap)
+                behind *= mixture.rate / gap
+                share = exp(-behind) if behind < _HOPELESS else 0.0
             mixture.shares[h] = share
             mass += share
         for h in range(first, n_heads, n_outputs):
@@ -102,17 +106,26 @@ def mix(mixture, losses, loss, buffers, weight):
     """Let the mean have its score and its loss of a row that all heads have been judged by."""
     n_outputs = mixture.lost.shape[1]
     average(mixture, losses, buffers)
+    alone = -1
+    for h in range(0, losses.shape[1], n_outputs):
+        is_alone = True
+        for o in range(n_outputs):
+            is_alone &= mixture.shares[h + o] == 1.0
+        alone = h if is_alone else alone
+    if alone < 0:
+        for o in range(n_outputs):
+            mixture.targets[o] = buffers.targets[o]
+        judge_heads(
+            loss, mixture.targets, mixture.scores, n_outputs, n_outputs, mixture.gradients,
+            mixture.losses,
+        )  # fmt: skip
     for o in range(n_outputs):
-        mixture.targets[o] = buffers.targets[o]
-    judge_heads(
-        loss, mixture.targets, mixture.scores, n_outputs, n_outputs, mixture.gradients,
-        mixture.losses,
-    )  # fmt: skip
-    for o in range(n_outputs):
-        mixture.lost[0, o] += weight * mixture.losses[o]
-        mixture.lost[1, o] += weight * mixture.losses[o]
-    for first in range(0, n_outputs, mixture.width):
-        mixture.lost[2, first] += _gap(mixture, losses, buffers, weight, first)
+        lost = mixture.losses[o] if alone < 0 else buffers.losses[alone + o]
+        mixture.lost[0, o] += weight * lost
+        mixture.lost[1, o] += weight * lost
+    if alone < 0:
+        for first in range(0, n_outputs, mixture.width):
+            mixture.lost[2, first] += _gap(mixture, losses, buffers, weight, first)
 
 
 def _tell_each(mixture, scores, i, buffers):
@@ -139,7 +152,7 @@ def _gap(mixture, losses, buffers, weight, first):
             least = lost if lost < least else least
     more = mean - least
     if gap > 0.0:
-        rate, mixed = weight * np.log(n_heads // n_outputs) / gap, 0.0
+        rate, mixed = weight * mixture.rate / gap, 0.0
         for h in range(first, n_heads, n_outputs):
             behind = _lost(mixture, buffers, h) - least
             if mixture.shares[h] > 0.0 and behind > 0.0:

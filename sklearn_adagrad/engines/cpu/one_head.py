@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...arithmetic.arrays import load, zeros
+from ...arithmetic.arrays import load, load_lanes, store, zeros
 from ...arithmetic.jit import by_type, compiled, inlined, says
 from ...arithmetic.lanes import WIDTH, sqrt, total
 from ...arithmetic.rounding import noise_at, noise_of
@@ -14,11 +14,14 @@ from ...formulas.rules import (
     context_at,
     is_importance_aware,
     is_lazy,
+    is_proportional,
     is_scale_free,
     local,
+    moved,
     pull,
     settled,
     skips_zero_gradient,
+    step,
     unpenalised,
     weight,
 )
@@ -38,9 +41,8 @@ from .rows import BLOCK, fetch_row, inspect, max_abs_of, norm_of, span
 from .scaling import (
     base_of,
     fetch_scales,
-    grown,
     learn_scales,
-    next_base,
+    learn_target,
     stretched,
     stride,
 )
@@ -90,6 +92,8 @@ class Steps(NamedTuple):
 
     scaling: tuple  # a ``Scaling``, or ``Unscaled``
     solver: tuple  # the loss, for how far scores fall in small steps
+    kept: np.ndarray  # room for the records of a row, once its accumulators have the gradient
+    pulls: np.ndarray  # and for how far that would move its weights
 
 
 class Ahead(NamedTuple):
@@ -151,15 +155,23 @@ def _products(rows, rule, cells, row, vector, settled_records, keep):
 
 
 @inlined
-def _learn_vector(rows, rule, cells, row, vector, gradient, settled_records):
+def _learn_vector(rows, rule, steps, cells, row, vector, gradient, settled_records):
     """Learn a vector of entries of a row whose score has this gradient."""
-    if is_lazy(rule):
-        record = lanes_of(cells, settled_records, vector.offset * n_fields(cells), WIDTH, 4)
+    place = vector.offset * n_fields(cells)
+    if is_importance_aware(rule) and is_proportional(rule):
+        record, by = (
+            lanes_of(cells, steps.kept, place, WIDTH, 4),
+            load_lanes(steps.pulls, vector.offset, 4),
+        )
+        record = moved(rule, record, row.share * by, local(rule, record, row))
     else:
-        record = gather(cells, rows.indices, vector.first, vector.stop)
-    here = local(rule, record, row)
-    g = gradient * load(rows.values, vector.first, vector.stop)
-    scatter(cells, rows.indices, vector.first, vector.stop, advanced(rule, record, g, here))
+        if is_lazy(rule):
+            record = lanes_of(cells, settled_records, place, WIDTH, 4)
+        else:
+            record = gather(cells, rows.indices, vector.first, vector.stop)
+        here, g = local(rule, record, row), gradient * load(rows.values, vector.first, vector.stop)
+        record = advanced(rule, record, g, here)
+    scatter(cells, rows.indices, vector.first, vector.stop, record)
 
 
 @inlined
@@ -201,18 +213,18 @@ def _scaled(rows, learner, steps, state, row, i, y, score, gradient, weight, set
 
 
 def _limited(rows, learner, steps, state, row, i, y, score, gradient, weight, settled_records):
-    root, step = sqrt(weight), stride(rows, steps.scaling, 0)
+    root, length = sqrt(weight), stride(rows, steps.scaling, 0)
     gradient = rows.values.dtype.type(gradient / root)
-    fall = _fall(rows, learner, state, row, i, gradient, settled_records)
-    reach = weight * step * (fall / np.float64(gradient))
-    most = step * root
+    fall = _fall(rows, learner, steps, state, row, i, gradient, settled_records)
+    reach = weight * length * (fall / np.float64(gradient))
+    most = length * root
     share = dropped(steps.solver, y, score, reach if reach > 0.0 else 0.0) / fall
     share = share if 0.0 <= share < most else most
     return gradient, replaced(row, "share", rows.values.dtype.type(share))
 
 
 @inlined
-def _fall(rows, learner, state, row, i, gradient, settled_records):
+def _fall(rows, learner, steps, state, row, i, gradient, settled_records):
     """By how much the score of row ``i`` falls if all of the gradient moves the weights."""
     start, stop = span(rows, i)
     rest = stop - (stop - start) % WIDTH
@@ -220,10 +232,12 @@ def _fall(rows, learner, state, row, i, gradient, settled_records):
     for k in range(start, rest, WIDTH):
         keep_rolled()
         vector = Vector(k, None, k - start)
-        sums += _pulls(rows, learner.rule, state.cells, row, vector, gradient, settled_records)
+        sums += _pulls(rows, learner.rule, steps, state.cells, row, vector, gradient,
+                       settled_records)  # fmt: skip
     if rest < stop:
         last = Vector(rest, stop, rest - start)
-        sums += _pulls(rows, learner.rule, state.cells, row, last, gradient, settled_records)
+        sums += _pulls(rows, learner.rule, steps, state.cells, row, last, gradient,
+                       settled_records)  # fmt: skip
     fall = np.float64(total(sums))
     if learner.fit_intercept:
         here = unpenalised(row)
@@ -234,14 +248,19 @@ def _fall(rows, learner, state, row, i, gradient, settled_records):
 
 
 @inlined
-def _pulls(rows, rule, cells, row, vector, gradient, settled_records):
+def _pulls(rows, rule, steps, cells, row, vector, gradient, settled_records):
     """How far weights would be moved, times values."""
     if is_lazy(rule):
         record = lanes_of(cells, settled_records, vector.offset * n_fields(cells), WIDTH, 4)
     else:
         record = gather(cells, rows.indices, vector.first, vector.stop)
-    x = load(rows.values, vector.first, vector.stop)
-    return x * pull(rule, record, gradient * x, local(rule, record, row))
+    x, here = load(rows.values, vector.first, vector.stop), local(rule, record, row)
+    if is_proportional(rule):
+        record, by = step(rule, record, gradient * x, here)
+        put_lanes(steps.kept, vector.offset * n_fields(cells), WIDTH, record)
+        store(steps.pulls, vector.offset, by)
+        return x * by
+    return x * pull(rule, record, gradient * x, here)
 
 
 @compiled
@@ -267,7 +286,7 @@ def learn(batch, loss, learner, steps, state, limits, ahead, settled_records):
         i = np.uintp(order[p])
         if weights[i] == 0:
             continue
-        here = stretched(rows, scaling, i, False)
+        here, learning, grows, jumps = stretched(rows, scaling, i)
         base = base_of(rows, scaling, 0)
         score = base + _score(here, learner, state, row, i, settled_records, is_lazy(rule))
         gradient, lost = judged(loss, y[i], score)
@@ -291,18 +310,19 @@ def learn(batch, loss, learner, steps, state, limits, ahead, settled_records):
         if len(scores) > 0:
             scores[i] = score
         if is_scale_free(rule):
-            grows, later_base = grown(rows, scaling, i), next_base(rows, scaling, 0, y[i], weights[i])
-            here = stretched(rows, scaling, i, True)
-            learn_scales(rows, scaling, here, i, weights[i], 1, learner.fit_intercept)
-            if grows:  # by the scales that it is learnt with, the row has another score
-                score = _score(here, learner, state, row_before, i, settled_records, False)
-                score += later_base
-            else:
-                score += later_base - base
-            gradient = weights[i] * judged(loss, y[i], score)[0]
-            size = abs(gradient)
-            if not size * max_abs_of(here, i) <= limits.gradient:
-                gradient = 0.0
+            moved_base = learn_target(rows, scaling, 0, y[i], weights[i]) - base
+            learn_scales(rows, scaling, i, weights[i], grows, learner.fit_intercept)
+            if jumps:  # by the scales that it is learnt with, the row has quite another score
+                score = base + _score(
+                    learning, learner, state, row_before, i, settled_records, False
+                )
+            if jumps or moved_base != 0.0:
+                score += moved_base
+                gradient = weights[i] * judged(loss, y[i], score)[0]
+                size = abs(gradient)
+                if not size * max_abs_of(learning, i) <= limits.gradient:
+                    gradient = 0.0
+        here = learning
         if gradient == 0 and skips_zero_gradient(rule):
             continue
         if limits.max_norm < np.inf:
@@ -319,10 +339,10 @@ def learn(batch, loss, learner, steps, state, limits, ahead, settled_records):
         for k in range(start, rest, WIDTH):
             keep_rolled()
             vector = Vector(k, None, k - start)
-            _learn_vector(here, rule, state.cells, sized, vector, gradient, settled_records)
+            _learn_vector(here, rule, steps, state.cells, sized, vector, gradient, settled_records)
         if rest < stop:
             last = Vector(rest, stop, rest - start)
-            _learn_vector(here, rule, state.cells, sized, last, gradient, settled_records)
+            _learn_vector(here, rule, steps, state.cells, sized, last, gradient, settled_records)
     totals["t"], totals["weight"], totals["epoch_weight"] = t, weight_sum, epoch_weight
     state.losses[0, 0], state.losses[1, 0] = losses, epoch_losses
     restore(before)
@@ -352,7 +372,7 @@ def score(rows, bits, n_features, learner, scaling, state, ahead, out):
             if ahead.records > 0:
                 later = i + ahead.records
                 _fetch_records(rows, state.cells, np.uintp(later if later < n_rows else n_rows - 1))
-            here = stretched(rows, scaling, np.uintp(i), False)
+            here, _, _, _ = stretched(rows, scaling, np.uintp(i))
             score = _score(here, learner, state, row, np.uintp(i), rows.values, False)
             out[i] = base_of(rows, scaling, 0) + score
     return valid, smallest, largest

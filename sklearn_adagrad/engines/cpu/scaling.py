@@ -6,16 +6,18 @@ take that for the values of the rows: its first element is called by the row's f
 Each function is there twice: for rules that take rows as they are it costs nothing.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...arithmetic.arrays import load_lanes, shifted
-from ...arithmetic.jit import by_type
-from ...arithmetic.lanes import sqrt
+from ...arithmetic.arrays import gather_numbers, load, load_lanes, shifted, store, zeros
+from ...arithmetic.jit import by_type, inlined
+from ...arithmetic.lanes import WIDTH, any_lane, clip, sqrt, total, where
 from ...arithmetic.tuples import replaced
-from .records import prefetch
+from .records import keep_rolled, prefetch
 from .rows import span
+
+_JUMP = 2.0  # times the largest value so far
 
 
 class Unscaled(NamedTuple):
@@ -25,17 +27,22 @@ class Unscaled(NamedTuple):
 class Scaling(NamedTuple):
     """What a scale-free rule knows of the rows learnt so far; see ``ScaleFree``.
 
-    The first three are the state's. ``learning`` and ``values`` are room for one row.
+    The first three are the state's, the others room for one row.
     """
 
     largest: np.ndarray  # of each column, 0 before it was seen; empty if no head needs it
     sums: np.ndarray  # the weight of all rows, that times their squared norms, the longest's
     targets: np.ndarray  # mean and sum of squared deviations, by head
-    learning: np.ndarray  # the same with the row at hand
     by_column: np.ndarray  # by head, 1 or 0
-    values: np.ndarray
+    values: np.ndarray  # of the row, divided by the scales so far
+    learning: np.ndarray  # and by those that it makes
+    sizes: np.ndarray  # these scales
+    norms: np.ndarray  # its squared norms, with those and as it is
+    strides: np.ndarray  # what steps are multiplied by, with scales by column and without
     centres: bool  # whether scores are counted from the mean of the targets
     has_unit: bool  # whether steps are multiplied by the deviation of the targets
+    has_plain: bool  # whether a head takes rows as they are
+    clips: bool  # whether values count as at most the scale of their column
 
 
 def _either(plain, scaled, *, literal=False):
@@ -54,24 +61,56 @@ def _either(plain, scaled, *, literal=False):
 # --- the values of a row --------------------------------------------------------------------------
 
 
-def _as_they_are(rows, scaling, i, grows):
-    return rows
+def _as_they_are(rows, scaling, i):
+    return rows, rows, False, False
 
 
-def _stretched(rows, scaling, i, grows):
+def _stretched(rows, scaling, i):
     start, stop = span(rows, i)
-    for k in range(start, stop):
-        value = rows.values[k]
-        if len(scaling.largest) > 0:
-            largest, size = scaling.largest[rows.indices[k]], abs(value)
-            largest = size if grows and size > largest else largest
-            value = value / largest if largest > 0 else value * 0
-        scaling.values[k - start] = value
-    return replaced(rows, "values", shifted(scaling.values, start))
+    rest = stop - (stop - start) % WIDTH
+    nothing = zeros(rows.values)
+    sums = Sums(nothing, nothing, nothing, nothing)
+    for k in range(start, rest, WIDTH):
+        keep_rolled()
+        sums = _stretch(rows, scaling, start, k, None, sums)
+    if rest < stop:
+        sums = _stretch(rows, scaling, start, rest, stop, sums)
+    scaling.norms[0], scaling.norms[1] = total(sums.squares), total(sums.plain)
+    here = replaced(rows, "values", shifted(scaling.values, start))
+    learning = replaced(rows, "values", shifted(scaling.learning, start))
+    return here, learning, any_lane(sums.grown), any_lane(sums.jumps)
 
 
-# ``rows`` for row ``i`` alone, whose values are divided by the scales of their columns; if
-# ``grows``, by what these will be once the row is learnt.
+class Sums(NamedTuple):
+    """What is found out about a row, in lanes."""
+
+    grown: Any
+    jumps: Any
+    squares: Any
+    plain: Any
+
+
+@inlined
+def _stretch(rows, scaling, start, k, stop, sums):
+    """A vector of entries, and the sums with it."""
+    x = load(rows.values, k, stop)
+    before, after, grown, jumps = x, x, sums.grown, sums.jumps
+    if len(scaling.largest) > 0:
+        size, largest = abs(x), gather_numbers(scaling.largest, rows.indices, k, stop)
+        before = where(largest > 0.0, x / largest, 0.0 * x)
+        before = clip(before, 1.0) if scaling.clips else before
+        after = where(size > largest, where(x > 0.0, 0.0 * x + 1.0, 0.0 * x - 1.0), before)
+        grown = grown + where(size > largest, 0.0 * x + 1.0, 0.0 * x)
+        jumps = jumps + where(abs(before) > _JUMP, 0.0 * x + 1.0, 0.0 * x)
+        store(scaling.sizes, k - start, where(size > largest, size, largest))
+    store(scaling.values, k - start, before)
+    store(scaling.learning, k - start, after)
+    return Sums(grown, jumps, sums.squares + after * after, sums.plain + x * x)
+
+
+# ``rows`` for row ``i`` alone, whose values are divided by the scales of their columns so far, and
+# by what they become with this row; whether any is larger than before, and whether by so much
+# that the row is to be scored anew.
 stretched = _either(_as_they_are, _stretched)
 
 
@@ -88,21 +127,8 @@ def _value(rows, scaling, here, k, h, size):
 value_at = _either(_plain_value, _value, literal=True)
 
 
-def _no_scales(rows, scaling, i):
+def _nothing_to_fetch(rows, scaling, i):
     return False
-
-
-def _grown(rows, scaling, i):
-    larger = False
-    if len(scaling.largest) > 0:
-        start, stop = span(rows, i)
-        for k in range(start, stop):
-            larger |= abs(rows.values[k]) > scaling.largest[rows.indices[k]]
-    return larger
-
-
-# Whether row ``i`` has a value that is larger than all before in its column.
-grown = _either(_no_scales, _grown)
 
 
 def _fetched(rows, scaling, i):
@@ -114,7 +140,7 @@ def _fetched(rows, scaling, i):
 
 
 # Ask for the scales of the columns of row ``i``.
-fetch_scales = _either(_no_scales, _fetched)
+fetch_scales = _either(_nothing_to_fetch, _fetched)
 
 
 # --- targets, and what a row's step is multiplied by ----------------------------------------------
@@ -136,47 +162,49 @@ def _no_base(rows, scaling, h, y, weight):
     return 0.0
 
 
-def _next_base(rows, scaling, h, y, weight):
+def _learn_target(rows, scaling, h, y, weight):
     if not scaling.has_unit:
         return 0.0
-    mean, squares = scaling.targets[0, h], scaling.targets[1, h]
-    after = mean
+    mean, after = scaling.targets[0, h], scaling.targets[0, h]
     if scaling.centres:
         after += weight / (scaling.sums[0] + weight) * (y - mean)
-    scaling.learning[0, h] = after
-    scaling.learning[1, h] = squares + weight * (y - mean) * (y - after)
+    scaling.targets[0, h] = after
+    scaling.targets[1, h] += weight * (y - mean) * (y - after)
     return after
 
 
-# The same with a row of target ``y`` and this weight.
-next_base = _either(_no_base, _next_base)
+# Let head ``h`` know of a row of target ``y``: what its score is counted from then. Comes before
+# ``learn_scales``.
+learn_target = _either(_no_base, _learn_target)
 
 
-def _unchanged(rows, scaling, here, i, weight, n_heads, fit_intercept):
+def _unchanged(rows, scaling, i, weight, grows, fit_intercept):
     return False
 
 
-def _learnt(rows, scaling, here, i, weight, n_heads, fit_intercept):
-    start, stop = span(rows, i)
-    scaled = plain = 1.0 if fit_intercept else 0.0
-    for k in range(start, stop):
-        size, short = np.float64(abs(rows.values[k])), np.float64(here.values[k])
-        scaled += short * short
-        plain += size * size
-        if len(scaling.largest) > 0 and size > scaling.largest[rows.indices[k]]:
-            scaling.largest[rows.indices[k]] = abs(rows.values[k])
+def _learn_scales(rows, scaling, i, weight, grows, fit_intercept):
+    if grows:
+        start, stop = span(rows, i)
+        for k in range(start, stop):
+            scaling.largest[rows.indices[k]] = scaling.sizes[k - start]
+    one = 1.0 if fit_intercept else 0.0
     scaling.sums[0] += weight
-    scaling.sums[1] += weight * scaled
-    scaling.sums[2] = plain if plain > scaling.sums[2] else scaling.sums[2]
-    if scaling.has_unit:
-        for h in range(n_heads):
-            scaling.targets[0, h] = scaling.learning[0, h]
-            scaling.targets[1, h] = scaling.learning[1, h]
+    scaling.sums[1] += weight * (one + scaling.norms[0])
+    if scaling.has_plain:
+        norm = one + scaling.norms[1]
+        scaling.sums[2] = norm if norm > scaling.sums[2] else scaling.sums[2]
+    scaling.strides[0] = _root(scaling.sums[0], scaling.sums[1])
+    scaling.strides[1] = _root(1.0, scaling.sums[2])
     return True
 
 
-# Let all scales be what row ``i`` makes of them; ``here`` is stretched by what they become.
-learn_scales = _either(_unchanged, _learnt)
+@inlined
+def _root(a, b):
+    return sqrt(a / b) if b > 0.0 else 0.0  # rows without a feature, and no intercept
+
+
+# Let all scales be what row ``i``, which was just stretched, makes of them.
+learn_scales = _either(_unchanged, _learn_scales)
 
 
 def _full(rows, scaling, h):
@@ -184,11 +212,10 @@ def _full(rows, scaling, h):
 
 
 def _stride(rows, scaling, h):
-    mass, squares, longest = scaling.sums[0], scaling.sums[1], scaling.sums[2]
-    inverse = mass / squares if scaling.by_column[h] > 0 else 1.0 / longest
+    stride = scaling.strides[0] if scaling.by_column[h] > 0 else scaling.strides[1]
     if scaling.has_unit:
-        inverse *= scaling.targets[1, h] / mass
-    return sqrt(inverse) if inverse < np.inf else 0.0  # no features so far, and no intercept
+        stride *= sqrt(scaling.targets[1, h] / scaling.sums[0])
+    return stride
 
 
 # What the steps of head ``h`` are multiplied by.
