@@ -34,7 +34,7 @@ class Scaling(NamedTuple):
     learning: np.ndarray  # the same with the row at hand
     by_column: np.ndarray  # by head, 1 or 0
     values: np.ndarray
-    centres: bool  # whether scores are counted from the mean of the targets
+    centres: bool  # whether the mean of the targets is learnt, from which scores are counted
     has_unit: bool  # whether steps are multiplied by the deviation of the targets
 
 
@@ -117,6 +117,18 @@ def _fetched(rows, scaling, i):
 fetch_scales = _either(_no_scales, _fetched)
 
 
+def _same_norm(rows, scaling, h, scaled, plain):
+    return plain
+
+
+def _norm(rows, scaling, h, scaled, plain):
+    return scaled if scaling.by_column[h] > 0 else plain
+
+
+# The norm of a row for head ``h``, from those with its columns scaled and not.
+norm_for = _either(_same_norm, _norm)
+
+
 # --- targets, and what a row's step is multiplied by ----------------------------------------------
 
 
@@ -125,7 +137,7 @@ def _nothing(rows, scaling, h):
 
 
 def _base(rows, scaling, h):
-    return scaling.targets[0, h] if scaling.centres else 0.0
+    return scaling.targets[0, h]
 
 
 # What the score of head ``h`` is counted from.
@@ -137,9 +149,9 @@ def _no_base(rows, scaling, h, y, weight):
 
 
 def _next_base(rows, scaling, h, y, weight):
-    if not scaling.has_unit:
-        return 0.0
     mean, squares = scaling.targets[0, h], scaling.targets[1, h]
+    if not scaling.has_unit:
+        return mean
     after = mean
     if scaling.centres:
         after += weight / (scaling.sums[0] + weight) * (y - mean)
