@@ -226,7 +226,7 @@ def _fall(rows, learner, state, row, i, gradient, settled_records):
         sums += _pulls(rows, learner.rule, state.cells, row, last, gradient, settled_records)
     fall = np.float64(total(sums))
     if learner.fit_intercept:
-        here = unpenalised(row)
+        here = unpenalised(replaced(row, "noise", noise_at(row.noise, np.uintp(0))))
         record = settled(learner.intercept_rule, read(state.intercept, 0), here.t - 1, here)
         here = local(learner.intercept_rule, record, here)
         fall += np.float64(pull(learner.intercept_rule, record, gradient, here))
