@@ -87,7 +87,8 @@ def frozen(value):
     """``value`` with the bytes of arrays in their place; records field by field."""
     if isinstance(value, State):
         # The sums of the current epoch tell where calls of ``fit`` began, no more.
-        value = value.tables, value.totals, value.losses[:1]
+        beside = {name: array for name, array in value.beside.items() if name != "lost"}
+        value = value.tables, value.totals, value.losses[:1], value.lost[::2], beside
     if isinstance(value, np.ndarray):
         if value.dtype.names:
             names = [name for name in value.dtype.names if not name.startswith("epoch_")]

@@ -113,7 +113,7 @@ def rescaled(m, x, target, weight, fit_intercept, links, has_unit):
     s = m.scales = m.scales or Scales(np.zeros(len(x)) if by_column else np.ones(len(x)))
     score = m.score(x) - s.mean
     if by_column:
-        jumps = (abs(x) > 2.0 * s.largest) & (s.largest > 0.0)
+        jumps = abs(s.divided(x)) > 2.0
         s.largest = np.maximum(s.largest, abs(x))
         score = m.score(x) - s.mean if jumps.any() else score
     s.mass += weight

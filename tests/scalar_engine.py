@@ -5,9 +5,19 @@ It shows what an engine must do, and the tests of the contract run on it too.
 
 import numpy as np
 
-from sklearn_adagrad.arithmetic.tuples import record_of
+from sklearn_adagrad.arithmetic.tuples import record_of, replaced
 from sklearn_adagrad.engines.cpu.engine import host, inspect, losses  # noqa: F401
-from sklearn_adagrad.formulas.rules import advanced, context_at, local, settled, unpenalised, weight
+from sklearn_adagrad.formulas.rules import (
+    advanced,
+    context_at,
+    is_importance_aware,
+    is_scale_free,
+    local,
+    pull,
+    settled,
+    unpenalised,
+    weight,
+)
 from sklearn_adagrad.model.binding import reading
 
 
@@ -18,6 +28,18 @@ def read(table, j):
 def entries(rows, i):
     span = slice(rows.indptr[i], rows.indptr[i + 1])
     return list(zip(rows.indices[span], rows.values[span].astype(float), strict=True))
+
+
+def divided(a, b):
+    return a / b if b > 0.0 else 0.0
+
+
+def seen(rows, i, state):
+    """The entries of row ``i`` in columns that are divided by their scales, if they have any."""
+    largest = state.beside.get("largest", ())
+    if not len(largest):
+        return entries(rows, i)
+    return [(j, divided(value, float(largest[j]))) for j, value in entries(rows, i)]
 
 
 def as_it_is(rule):
@@ -32,13 +54,48 @@ def score(rows, i, bound, state, read_as=as_it_is):
         return float(weight(read_as(rule), settled(rule, record, row.t, row), row))
 
     found = weight_of(bound.intercept_rule, read(tables["intercept"], 0), unpenalised(row))
+    if is_scale_free(bound.rule):
+        found += float(state.beside["targets"][0, 0])
     return found + sum(
         value * weight_of(bound.rule, read(tables["weights"], j), row)
-        for j, value in entries(rows, i)
+        for j, value in seen(rows, i, state)
     )
 
 
-def scores(rows, bits, n_features, bound, state):
+def rescale(rows, i, state, y, weight, fit_intercept, has_unit):
+    """Let the scales be those with row ``i``, and return what multiplies its step."""
+    largest, sums, targets = (state.beside[name] for name in ("largest", "sums", "targets"))
+    given = entries(rows, i)
+    for j, value in given if len(largest) else ():
+        largest[j] = max(largest[j], abs(value))
+    mass, squares, longest = sums
+    mass += weight
+    squares += weight * (sum(value**2 for _, value in seen(rows, i, state)) + fit_intercept)
+    longest = max(longest, sum(value**2 for _, value in given) + fit_intercept)
+    sums[:] = mass, squares, longest
+    step = divided(mass, squares) if len(largest) else divided(1.0, longest)
+    if has_unit:
+        before, deviations = targets[:, 0]
+        after = before + weight / mass * (y - before) * fit_intercept
+        deviations += weight * (y - before) * (y - after)
+        targets[:, 0] = after, deviations
+        step *= deviations / mass
+    return float(np.sqrt(step))
+
+
+def share(parts, loss, y, found, weight, step):
+    """What share of the gradients moves weights, so that the row is learnt in small steps."""
+    fall = 0.0
+    for record, rule, row, value, gradient in parts:
+        fall += float(value * pull(rule, record, gradient * value, row))
+    most = step * np.sqrt(weight)
+    if fall == 0.0:
+        return most
+    found = loss.drop(y, found, max(0.0, weight * step * fall / gradient)) / fall
+    return found if 0.0 <= found < most else most
+
+
+def scores(rows, bits, n_features, bound, state, *, clips=False):
     verdict = inspect(rows, bits, n_features)
     n_rows = len(rows.indptr) - 1 if verdict.is_valid else 0
     return np.array([[score(rows, i, bound, state, reading)] for i in range(n_rows)]), verdict
@@ -46,7 +103,7 @@ def scores(rows, bits, n_features, bound, state):
 
 def learn(
     rows, order, targets, weights, loss, bound, state, *, fit_intercept, limit, max_abs,
-    drops=False, refuses=False, scores=None,
+    drops=False, refuses=False, scores=None, has_unit=False,
 ):  # fmt: skip
     for i in order:
         if weights[i] == 0:
@@ -62,15 +119,31 @@ def learn(
         state.losses[:] += weights[i] * loss.value(y, found)
         state.totals["weight"] += weights[i]
         state.totals["epoch_weight"] += weights[i]
+        step = 1.0
+        if is_scale_free(bound.rule):
+            jumps = any(abs(value) > 2.0 for _, value in seen(rows, i, state))
+            found -= state.beside["targets"][0, 0]
+            step = rescale(rows, i, state, y, weights[i], fit_intercept, has_unit)
+            base = state.beside["targets"][0, 0]
+            found = score(rows, i, bound, state) if jumps else found + base
+            gradient = weights[i] * loss.gradient(y, found)
         state.totals["t"] += 1
-        norm = abs(gradient) * np.sqrt(sum(v**2 for _, v in entries(rows, i)) + fit_intercept)
+        row_entries = seen(rows, i, state)
+        norm = abs(gradient) * np.sqrt(sum(v**2 for _, v in row_entries) + fit_intercept)
         gradient *= min(1.0, bound.max_norm / norm) if norm > 0 else 1.0
-        parts = [("weights", j, bound.rule, row, gradient * value) for j, value in entries(rows, i)]
+        if is_importance_aware(bound.rule):
+            gradient /= np.sqrt(weights[i])
+        places = [("weights", j, bound.rule, row, value) for j, value in row_entries]
         if fit_intercept:
-            parts.append(("intercept", 0, bound.intercept_rule, unpenalised(row), gradient))
-        for table, j, rule, row, g in parts:
+            places.append(("intercept", 0, bound.intercept_rule, unpenalised(row), 1.0))
+        parts = []
+        for table, j, rule, row, value in places:
             record = read(state.tables[table], j)
             row = local(rule, record, row)
-            record = advanced(rule, settled(rule, record, row.t - 1, row), g, row)
-            state.tables[table][j] = tuple(record)
+            parts.append((settled(rule, record, row.t - 1, row), rule, row, value, gradient))
+        if is_importance_aware(bound.rule) and gradient != 0.0:
+            step = share(parts, loss, y, found, weights[i], step)
+        for (table, j, *_), (record, rule, row, value, _) in zip(places, parts, strict=True):
+            row = replaced(row, "share", step)
+            state.tables[table][j] = tuple(advanced(rule, record, gradient * value, row))
     return None

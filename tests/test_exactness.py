@@ -28,7 +28,7 @@ from sklearn.base import clone
 
 from sklearn_adagrad import AdagradClassifier, load
 
-EPOCH = {"max_iter": 1, "shuffle": False, "tol": None}
+EPOCH = {"max_iter": 1, "shuffle": False, "tol": None, "early_stopping": False}
 some = settings(max_examples=12, deadline=None)
 many = settings(max_examples=60, deadline=None)
 

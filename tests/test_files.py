@@ -64,7 +64,10 @@ def test_rules(case, path):
     assert bits(resumed) == bits(stream(model, X[30:], y[30:]))
     model.save(path, serving=True)
     np.testing.assert_array_equal(load(path).coef_, model.coef_)
-    assert predictions(load(path), X) == predictions(model, X)
+    if "scale-free" in case[0]:  # values are not divided any more
+        np.testing.assert_allclose(load(path).predict(X), model.predict(X), 1e-11, 1e-11)
+    else:
+        assert predictions(load(path), X) == predictions(model, X)
 
 
 @every_estimator

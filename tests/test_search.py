@@ -44,8 +44,10 @@ from sklearn_adagrad.rules import (
     FTRL,
     Averaged,
     Clipped,
+    ImportanceAware,
     Momentum,
     Multiplied,
+    ScaleFree,
 )
 
 SEARCHED = ("lr", "eps", "alpha", "l1_ratio", "initial_accumulator_value")
@@ -324,6 +326,28 @@ def problem_of(search, n_rows=40, n_targets=1, seed=0):
 
 def small(search, **parameters):
     return search(**{"lr": [0.1, 0.5, 1.0], "max_iter": 2, "cv": 3, "random_state": 0} | parameters)
+
+
+SIZING = [ImportanceAware("ftrl"), ImportanceAware(ScaleFree("adagrad"))]
+
+
+@every_search
+@pytest.mark.parametrize("rule", SIZING, ids=str)
+def test_rules_that_choose_the_size_of_steps(search, rule):
+    X, y = problem_of(search)
+    found = small(search, rule=rule, lr=[0.1, 1.0]).fit(100.0 * X, y)
+    assert_same_search(found, grid_of(found).fit(100.0 * X, y))
+
+
+@every_search
+def test_only_numbers_are_searched(search):
+    X, y = problem_of(search)
+    begin = {"classes": [0, 1]} if search is AdagradClassifierCV else {}
+    for method, more in (("fit", {}), ("partial_fit", begin)):
+        with pytest.raises(TypeError, match="lr has 'auto', which is not a number"):
+            getattr(small(search, lr=["auto", 0.1]), method)(X, y, **more)
+        with pytest.raises(ValueError, match=r"The 'lr' parameter .* Got 'auto' instead"):
+            getattr(small(search, lr="auto"), method)(X, y, **more)
 
 
 @every_search

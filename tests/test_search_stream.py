@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import get_scorer
-from test_search import FEATURES, PLAIN, every_kind, every_search, problem_of, searches, small
+from test_search import (
+    FEATURES,
+    PLAIN,
+    SIZING,
+    every_kind,
+    every_search,
+    problem_of,
+    searches,
+    small,
+)
 
 from sklearn_adagrad import AdagradClassifierCV, AdagradRegressorCV
 from sklearn_adagrad.rules import (
@@ -51,6 +60,19 @@ def known(search):
 
 
 # --- candidates and plain estimators -----------------------------------------------------------
+
+
+@every_search
+@pytest.mark.parametrize("rule", SIZING, ids=str)
+def test_rules_that_choose_the_size_of_steps(search, rule):
+    X, y = problem_of(search)
+    parts = [slice(0, 15), slice(15, None)]
+    found = streamed(small(search, rule=rule, lr=[0.1, 1.0]), 100.0 * X, y, parts)
+    for n, candidate in enumerate(found.cv_results_["params"]):
+        plain = streamed(alone(found, candidate), 100.0 * X, y, parts)
+        assert_near(found._team.plain(n).coef_, plain.coef_)
+        assert_near(found._team.plain(n)._scores(X), plain._scores(X))
+        assert_near(found._team.member(n)._scores(X), plain._scores(X))
 
 
 @every_kind

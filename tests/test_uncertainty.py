@@ -15,7 +15,7 @@ from stacks import CASES, FEW, name_of, rule_problems
 
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor
 from sklearn_adagrad.model import uncertainty
-from sklearn_adagrad.rules import Averaged
+from sklearn_adagrad.rules import Averaged, Clipped, ScaleFree
 
 
 class Slope(NamedTuple):
@@ -27,19 +27,35 @@ class Slope(NamedTuple):
     def gradient(self, y, score):
         return y
 
+    def drop(self, y, score, reach):
+        return y * reach
+
+    def prediction(self, score):  # scores have no unit: targets have no scale
+        return score
+
 
 def copied(model):
     return pickle.loads(pickle.dumps(model))
 
 
 def move(model, row, slope):
-    """By how much the scores of one row change when it is learnt."""
-    before = model.predict(row)
-    after = copied(model).set_params(loss=Slope()).partial_fit(row, np.full_like(before, slope))
-    return abs(after.predict(row) - before)
+    """By how much the scores of one row change when it is learnt.
+
+    With the scales of columns, and the shares of learners, that it is learnt with.
+    """
+    before, after = copied(model), copied(model)
+    largest = before._state.beside.get("largest", ())
+    if len(largest):
+        largest[row.indices] = np.maximum(largest[row.indices], abs(row.data))
+    y = np.full_like(before.predict(row), slope)
+    after.partial_fit(row, y)
+    if "shares" in after._state.beside:
+        after._state.beside["shares"][:] = before._state.beside["shares"]
+    return abs(after.predict(row) - before.predict(row))
 
 
 def assert_moves_so(model, X):
+    model = copied(model).set_params(loss=Slope())
     found = model.uncertainty(X)
     for i in range(X.shape[0]):
         wanted = np.maximum(*(move(model, X[[i]], slope) for slope in (1.0, -1.0)))[0]
@@ -75,6 +91,32 @@ def test_of_several_outputs(case, data):
     X = problem["X"][:3]
     assert model.uncertainty(X).shape == model.predict(X).shape
     assert_moves_so(model, X)
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+@pytest.mark.parametrize("rule", ["adagrad", Clipped("ftrl", norm=0.5)], ids=str)
+def test_of_learners_that_are_averaged(rule, n_outputs):
+    rng = np.random.default_rng(0)
+    X, y = random_rows(rng, 40, 10), rng.standard_normal((40, n_outputs))
+    model = AdagradRegressor(lr="auto", rule=rule, alpha=1e-3)
+    model.partial_fit(X[:30], y[:30, 0] if n_outputs == 1 else y[:30])
+    assert_moves_so(model, X[25:])
+
+
+@pytest.mark.parametrize("by_column", [True, False])
+def test_formula_of_scale_free_rules(by_column):
+    """With the unit of the targets so far."""
+    rng = np.random.default_rng(0)
+    X, y = random_rows(rng, 60, 10), 100.0 * rng.standard_normal(60)
+    model = AdagradRegressor(rule=ScaleFree("adagrad", by_column), lr=0.3).partial_fit(X, y)
+    s, above = model.accumulator_, model._state.tables["intercept"]["accumulator"][0]
+    seen = np.vstack([X.toarray(), 3.0 * X[[0]].toarray()])  # with the row, of weight 1
+    largest = np.maximum.accumulate(abs(seen)) if by_column else np.ones_like(seen)
+    scaled = np.divide(seen, largest, out=np.zeros_like(seen), where=largest > 0)
+    norms = (scaled**2).sum(axis=1) + 1.0
+    stride = np.std(y) / np.sqrt(norms.mean() if by_column else norms.max())
+    wanted = (scaled[-1] ** 2 / np.sqrt(s + scaled[-1] ** 2)).sum() + 1.0 / np.sqrt(above + 1.0)
+    np.testing.assert_allclose(model.uncertainty(seen[-1:]), 0.3 * stride * wanted)
 
 
 @every_dtype

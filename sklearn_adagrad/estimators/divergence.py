@@ -4,6 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..model.binding import AUTO
+
 # Beyond this, a number in the data is more likely to blame than lr.
 _HUGE = 1e9
 
@@ -32,7 +34,7 @@ def divergence(problem, row, lr, loss):
     if hasattr(loss, "prediction"):
         aim = max(1.0, np.log(aim))  # scores are on the other side of the link
     safe = aim / (values.sum() + 1.0)
-    if lr > safe:
+    if lr != AUTO and lr > safe:
         return FloatingPointError(
             f"{said} lr={lr:g} is too large: at most {safe:.2g} is safe with such rows."
         )

@@ -121,6 +121,12 @@ class Fitted(Parameters):
         and the 1 of the intercept. With any rule, copies of the records of the row's features are
         advanced; only these are read.
 
+        With :class:`~sklearn_adagrad.rules.ScaleFree` the columns of the row have the scales that
+        it would be learnt with, as for a row of weight 1. With
+        :class:`~sklearn_adagrad.rules.ImportanceAware` it is the step of such a gradient that stays
+        the same, while that of a loss shrinks as the score comes closer to its target. With
+        ``lr="auto"`` it is how far the mean of the learners would move.
+
         With ``Averaged`` it is that of the weights that learn, since one row hardly moves a mean.
         A feature that ``Admission`` would not learn yet adds nothing.
 
@@ -154,9 +160,8 @@ class Fitted(Parameters):
         )
         model._check_width(n_features)
         check_learnable(rows, max_abs, largest_gradient(state.dtype, model._bound.largest_lr))
-        return model._flat(
-            state.guard.read(lambda: moves(model._bound, state, rows, bool(model.fit_intercept)))
-        )
+        about = bool(model.fit_intercept), model._has_unit(model._loss_for(vars(model)))
+        return model._flat(state.guard.read(lambda: moves(model._bound, state, rows, *about)))
 
     def _with_targets(self, X, y, sample_weight):
         """What ``score`` takes besides ``X``, checked before anything converts it."""

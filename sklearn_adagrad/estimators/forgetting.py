@@ -31,10 +31,10 @@ class Forgetting(Fitted):
         """Let ``coef_`` be a sparse matrix, and forget all that belongs to weights of zero.
 
         For models with many zeros, of a penalty with ``l1_ratio`` above 0, say. A feature whose
-        weights are zero for all outputs is forgotten, its accumulators too: it is new if it is
-        learnt again. If these are more than half, pickles hold the others only. Predictions stay
-        the same, and so does what ``partial_fit`` learns of the others. ``coef_`` is sparse until
-        ``densify`` or the next ``fit``.
+        weights are zero for all outputs is forgotten, its accumulators and its scale too: it is new
+        if it is learnt again. If these are more than half, pickles hold the others only.
+        Predictions stay the same, and so does what ``partial_fit`` learns of the others. ``coef_``
+        is sparse until ``densify`` or the next ``fit``.
 
         Returns
         -------
@@ -54,10 +54,11 @@ class Forgetting(Fitted):
         """Forget all that belongs to features whose weights are all small.
 
         As ``sparsify`` does with weights of zero: the weights become zero, and the feature is new
-        if it is learnt again, its accumulators and its count of ``Admission`` too. For streams in
-        which features come and go, now and then. A score moves by at most ``threshold`` times the
-        sum of the row's magnitudes. A feature stays as it is, to the last bit, if its weight for
-        any output is larger. ``coef_`` stays an array or a sparse matrix; intercepts stay.
+        if it is learnt again, its accumulators, its scale of ``ScaleFree`` and its count of
+        ``Admission`` too. With ``lr="auto"``, all learners forget it. For streams in which features
+        come and go, now and then. A score moves by at most ``threshold`` times the sum of the
+        row's magnitudes. A feature stays as it is, to the last bit, if its weight for any output is
+        larger. ``coef_`` stays an array or a sparse matrix; intercepts stay.
 
         Parameters
         ----------

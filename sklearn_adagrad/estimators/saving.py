@@ -10,7 +10,7 @@ from ..formulas.rules import Frozen
 from ..model.binding import bind, rebound
 from ..model.guard import Guard
 from ..model.state import State, field, new_state
-from ..model.untouched import compact, expanded, is_zero_at_first
+from ..model.untouched import by_feature, compact, expanded, is_zero_at_first
 
 FORMAT = 1
 _LARGEST = 2**48  # features: none of their positions would be lost in a float
@@ -22,11 +22,12 @@ def packed(attributes):
     saved["_format"] = FORMAT
     if "_state" in saved:
         state, bound = saved.pop("_state"), saved.pop("_bound")
+        tables, beside = compact(bound, state)
         saved["_learnt"] = {
-            "tables": compact(bound, state),
+            "tables": tables,
             "totals": state.totals,
             "losses": state.losses,
-            "beside": state.beside,
+            "beside": beside,
             "arguments": bound.arguments,
         }
     return saved
@@ -47,11 +48,10 @@ def unpacked(saved, name):
         tables, losses = learnt["tables"], learnt["losses"]
         dtype = tables["intercept"].dtype[0].base
         bound = rebound(learnt["arguments"], dtype)
-        tables = expanded(bound, tables, dtype, losses.shape[1])
-        known |= {
-            "_state": State(tables, learnt["totals"], losses, learnt.get("beside", {}), Guard()),
-            "_bound": bound,
-        }
+        beside = learnt.get("beside", {})  # not there in pickles of earlier versions
+        tables, beside = expanded(bound, tables, beside, dtype, losses.shape[1])
+        state = State(tables, learnt["totals"], losses, beside, Guard())
+        known |= {"_state": state, "_bound": bound}
     return known
 
 
@@ -62,9 +62,9 @@ def described(bound, state, encoder, name):
     """A state for an ``Encoder``: its arrays are called ``name``, then what they are."""
     if encoder.serving:
         bound, state = _frozen(bound, state)
-    tables = dict(state.tables)
+    tables, beside = state.tables, state.beside
     if is_zero_at_first(bound):
-        tables = compact(bound, state)
+        tables, beside = compact(bound, state)
     places, weights = None, tables["weights"]
     if isinstance(weights, dict):
         places, weights = encoder.add(f"{name}.places", weights["places"]), weights["records"]
@@ -75,6 +75,8 @@ def described(bound, state, encoder, name):
     for total in state.totals.dtype.names:
         encoder.add(f"{name}.totals.{total}", state.totals[total])
     encoder.add(f"{name}.losses", state.losses)
+    for each, values in beside.items():
+        encoder.add(f"{name}.beside.{each}", values)
     return {
         "name": name,
         "n_features": state.n_features,
@@ -83,6 +85,7 @@ def described(bound, state, encoder, name):
         "rule": encoder.encode(bound.arguments, f"{name}.rule"),
         "fields": list(bound.start),
         "places": places,
+        "beside": list(beside),
     }
 
 
@@ -90,9 +93,13 @@ def restored(item, decoder):
     """The rule and the state that ``described`` was given, or ValueError."""
     name, dtype = item["name"], np.dtype({"float32": "f4", "float64": "f8"}[item["dtype"]])
     n_features, n_heads = (_count(item, each) for each in ("n_features", "n_heads"))
-    bound = rebound(decoder.decode(item["rule"]), dtype)
-    if bound.n_candidates != 1 or list(bound.start) != item["fields"]:
+    (arguments,) = decoder.decode(item["rule"])
+    bound = rebound([arguments], dtype)
+    if list(bound.start) != item["fields"]:
         raise ValueError(f"its rule has the fields {list(bound.start)}, not {item['fields']}")
+    n_outputs, rest = divmod(n_heads, bound.n_candidates)
+    if rest or not n_outputs:
+        raise ValueError(f"n_heads={n_heads} are no multiple of {bound.n_candidates} learners")
     kinds = dict.fromkeys(bound.start, dtype)
     kinds |= dict.fromkeys(bound.times, np.dtype(np.uint32 if dtype == np.float32 else np.uint64))
     places = _places(item, decoder, bound, n_features)
@@ -104,13 +111,19 @@ def restored(item, decoder):
     }
     losses = decoder.array(f"{name}.losses", np.float64, (2, n_heads))
     # Only now memory is taken: for what the file holds, and zeros that are not touched.
-    state = new_state(bound, n_features, dtype, n_heads)
+    state = new_state(bound, n_features, dtype, n_outputs)
     for (table, each), values in arrays.items():
         at = slice(None) if places is None or table == "intercept" else places
         _heads_of(state.tables[table][each], n_heads)[at] = values
     for total in state.totals.dtype.names:
         state.totals[total] = decoder.array(f"{name}.totals.{total}", shape=(1,))
     state.losses[:] = losses
+    if list(state.beside) != item.get("beside", []):  # not there in files of earlier versions
+        raise ValueError(f"it has {item.get('beside')} beside its weights, not {[*state.beside]}")
+    for each, values in state.beside.items():
+        at = places if places is not None and each in by_feature(state.beside) else slice(None)
+        size = values[at].shape
+        values[at] = decoder.array(f"{name}.beside.{each}", values.dtype, size)
     return bound, state
 
 
@@ -140,11 +153,11 @@ def _count(item, name):
 
 def _frozen(bound, state):
     """The weights alone, as they predict, as a state of a rule that does not learn."""
-    numbers = {**bound.arguments[0], "rule": Frozen(), "alpha": 0.0, "l1_ratio": 0.0}
-    frozen = bind(dtype=state.dtype, **numbers | {"initial_accumulator_value": 0.0})
-    new = new_state(frozen, state.n_features, state.dtype, state.n_heads)
+    zeros = {"lr": 0.0, "alpha": 0.0, "l1_ratio": 0.0, "initial_accumulator_value": 0.0}
+    frozen = bind(dtype=state.dtype, **bound.arguments[0] | zeros | {"rule": Frozen()})
+    new = new_state(frozen, state.n_features, state.dtype, state.n_outputs)
     for table, cells in new.tables.items():
         weights = field(bound, state, table, "weight")
-        _heads_of(cells["weight"], state.n_heads)[:] = weights.T
-    new.totals[:], new.losses[:] = state.totals, state.losses
+        _heads_of(cells["weight"], state.n_outputs)[:] = weights.T
+    new.totals[:], new.losses[:] = state.totals, state.lost[:2]
     return frozen, new

@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from ..arithmetic.tuples import record_of
+from ..arithmetic.lanes import padded
+from ..arithmetic.tuples import record_of, replaced
 from ..formulas.rules import (
     Frozen,
+    Settings,
     advanced,
     context_at,
     local,
@@ -13,7 +15,15 @@ from ..formulas.rules import (
     unpenalised,
     weight,
 )
-from .binding import chain, kinds, reading
+from .binding import chain, reading, same_rule
+
+
+def by_head(value, n_heads):
+    """A number for each candidate as one for each head; anything else as it is."""
+    if np.ndim(value) < 2:
+        return value
+    value = np.repeat(value, n_heads // value.shape[1], axis=1)
+    return np.pad(value, ((0, 0), (0, padded(n_heads) - n_heads)), mode="edge")
 
 
 def up_to_date(bound, record, t, is_intercept=False):
@@ -28,18 +38,22 @@ def read(bound, record, t, is_intercept=False):
     return weight(reading(bound.rule), record, row)
 
 
-def change(bound, record, gradient, t, is_intercept=False):
-    """By how much the weights that learn would change in row ``t + 1`` with these gradients."""
+def change(bound, record, gradient, share, t, is_intercept=False):
+    """By how much the weights that learn would change in row ``t + 1`` by these gradients.
+
+    ``share`` is what share of them moves weights.
+    """
     record, row = up_to_date(bound, record, t, is_intercept)
     before = weight(bound.rule, record, row)
-    row = _context(bound, record, t + 1, is_intercept)
+    row = replaced(_context(bound, record, t + 1, is_intercept), "share", share)
     rule = bound.intercept_rule if is_intercept else bound.rule
     record, row = up_to_date(bound, advanced(rule, record, gradient, row), t + 1, is_intercept)
     return weight(bound.rule, record, row) - before
 
 
 def _context(bound, record, t, is_intercept):
-    row = context_at(bound.rule, bound.settings, t)
+    settings = Settings(*(by_head(each, record[0].shape[-1]) for each in bound.settings))
+    row = context_at(bound.rule, settings, t)
     return local(bound.rule, record, unpenalised(row) if is_intercept else row)
 
 
@@ -101,6 +115,10 @@ def must_adapt(before, after, t):
     """Whether records learnt with ``before`` are not ready for ``after``; or ValueError."""
     kinds = [type(each.base) for each in (before, after)]
     refuse_frozen(before)
+    if before.mixes != after.mixes:
+        raise ValueError(
+            "lr cannot become 'auto', or cease to be, once rows were learnt: begin anew."
+        )
     if kinds[0] is not kinds[1]:
         raise ValueError(
             f"rule cannot change from {kinds[0].__name__} to {kinds[1].__name__} once rows were "
@@ -118,8 +136,4 @@ def must_adapt(before, after, t):
         for name in {*after.given, *after.derived}
     ):
         return True
-    return before.remembers_settings and _numbers_of(before) != _numbers_of(after)
-
-
-def _numbers_of(bound):
-    return kinds(bound.rule), bound.rule, bound.settings
+    return before.remembers_settings and not same_rule(before, after)

@@ -17,7 +17,7 @@ _METHODS = ("start", "step")
 
 AUTO = "auto"
 # The learners of ``lr="auto"``: their rates, and whether columns have scales of their own.
-LEARNERS = ((0.4, True), (2.0, True), (8.0, True), (20.0, False))
+LEARNERS = ((0.4, True), (2.0, True), (12.0, True), (20.0, False))
 
 # l2 is nothing beside l1 if it is smaller by this factor.
 _NOTHING = 1e-15

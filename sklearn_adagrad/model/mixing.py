@@ -8,10 +8,8 @@ def averaged(state, values):
     n_outputs = state.n_outputs
     values = values.reshape(-1, n_outputs, values.shape[1])
     mean = np.zeros(values.shape[1:])
-    for share, each in zip(_shares(state), values, strict=True):
-        mean += np.multiply(
-            share[:, np.newaxis], each, where=share[:, np.newaxis] > 0, out=0.0 * mean
-        )
+    for share, each in zip(_shares(state)[..., np.newaxis], values, strict=True):
+        mean += np.multiply(share, each, where=share > 0, out=np.zeros_like(mean))
     return mean
 
 

@@ -12,7 +12,7 @@ from ..arithmetic.lanes import padded
 from ..arithmetic.times import TIME_OF
 from ..arithmetic.tuples import record_of
 from ..formulas.rules import is_scale_free
-from .adaptation import adapted, must_adapt, read, spread, up_to_date
+from .adaptation import adapted, by_head, must_adapt, read, spread, up_to_date
 from .binding import unstacked
 from .guard import Guard
 from .mixing import averaged, leading
@@ -128,14 +128,6 @@ def _beside(bound, n_features, dtype, n_heads):
         beside["lost"] = np.zeros((3, n_heads // bound.n_candidates))
         beside["shares"] = np.full(n_heads, 1.0 / bound.n_candidates)
     return beside
-
-
-def by_head(value, n_heads):
-    """A number for each candidate as one for each head; anything else as it is."""
-    if np.ndim(value) < 2:
-        return value
-    value = np.repeat(value, n_heads // value.shape[1], axis=1)
-    return np.pad(value, ((0, 0), (0, padded(n_heads) - n_heads)), mode="edge")
 
 
 def record_dtype(bound, dtype, n_heads):
@@ -275,7 +267,7 @@ def adapted_state(state, before, after):
     """``state``, learnt with the rule ``before``, ready to be learnt with the rule ``after``."""
     if before is after or not must_adapt(before, after, state.t):
         return state
-    new = new_state(after, state.n_features, state.dtype, state.n_heads)
+    new = new_state(after, state.n_features, state.dtype, state.n_heads // after.n_candidates)
     for name, table in new.tables.items():
         record = record_of_cells(state.tables[name])
         record = adapted(record, before, after, state.t, name == "intercept")

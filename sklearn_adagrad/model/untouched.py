@@ -6,6 +6,7 @@ from .binding import chain
 from .state import copy_state, field, new_state
 
 _FEW = 8  # words of a record
+_BY_FEATURE = ("largest",)
 
 
 def forget(bound, state, threshold):
@@ -19,35 +20,53 @@ def forget(bound, state, threshold):
     small = (np.abs(field(bound, state, "weights", "weight")) <= threshold).all(axis=0)
     state = copy_state(state)
     state.tables["weights"][small] = began.tables["weights"][small]
+    for each in by_feature(state.beside):
+        state.beside[each][small] = began.beside[each][small]
     return state
 
 
+def by_feature(beside):
+    """The names of the arrays beside the tables that have a number for each feature."""
+    return [name for name in _BY_FEATURE if len(beside.get(name, ()))]
+
+
 def compact(bound, state):
-    """The tables of ``state``; if that saves half of the weights', only what is not untouched."""
+    """The tables of ``state``, and what is beside them.
+
+    If that saves half of the weights, only of features which are not untouched.
+    """
     began, table = _beginning(bound, state), state.tables["weights"]
     if began is None:
-        return state.tables
-    places = np.flatnonzero(_differs(table, began.tables["weights"]))
+        return state.tables, state.beside
+    differs = _differs(table, began.tables["weights"])
+    for each in by_feature(state.beside):
+        differs |= state.beside[each] != began.beside[each]
+    places = np.flatnonzero(differs)
     if 2 * len(places) > len(table):
-        return state.tables
+        return state.tables, state.beside
     touched = {"size": len(table), "places": places, "records": table[places]}
-    return state.tables | {"weights": touched}
+    beside = {each: state.beside[each][places] for each in by_feature(state.beside)}
+    return state.tables | {"weights": touched}, state.beside | beside
 
 
-def expanded(bound, tables, dtype, n_heads):
-    """From what ``compact`` has returned to the tables of a state."""
+def expanded(bound, tables, beside, dtype, n_heads):
+    """From what ``compact`` has returned to the tables of a state, and what is beside them."""
     touched = tables["weights"]
     if not isinstance(touched, dict):
-        return tables
-    weights = _new_state(bound, touched["size"], dtype, n_heads).tables["weights"]
-    weights[touched["places"]] = touched["records"]
-    return tables | {"weights": weights}
+        return tables, beside
+    began = _new_state(bound, touched["size"], dtype, n_heads)
+    began.tables["weights"][touched["places"]] = touched["records"]
+    for each in by_feature(began.beside):
+        began.beside[each][touched["places"]] = beside[each]
+        beside = beside | {each: began.beside[each]}
+    return tables | {"weights": began.tables["weights"]}, beside
 
 
 def is_zero_at_first(bound):
     """Whether untouched records are zeros, unless the user gave a number for each feature."""
     drawn = any(hasattr(each, "draw") for each in chain(bound.rule))
-    return not drawn and not any(np.ndim(each) == 0 and each for each in bound.start.values())
+    values = (each for each in bound.start.values() if np.ndim(each) != 1)
+    return not drawn and not any(map(np.any, values))
 
 
 def _beginning(bound, state):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._types import Rule
+from ..formulas.rules import is_importance_aware, is_scale_free
 from ..model.binding import bind
 from ._gradients import SparseRows, checked_parameter, prepared
 from ._parameter import Parameter, ready, step
@@ -309,6 +310,11 @@ class Optimizer:
                 group["rule"], dtype, **numbers,
                 alpha=group["alpha"], floor_eps=bool(group["floor_eps"]),
             )  # fmt: skip
+            if is_scale_free(bound.rule) or is_importance_aware(bound.rule):
+                raise ValueError(
+                    f"rule={group['rule']!r} goes by the rows that a model learns, and an "
+                    "optimizer has gradients only: leave out ScaleFree and ImportanceAware."
+                )
             last = self._bound[key] = (_copied(values), bound)
         return last[1]
 

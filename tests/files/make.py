@@ -1,6 +1,6 @@
 """Make files of the present format, into a folder of their own: python tests/files/make.py.
 
-Run it once for a new format, and never again: what was made is to be loaded for ever.
+What was made is to be loaded for ever: files that exist stay as they are.
 """
 
 import json
@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor, FieldHasher, save
 from sklearn_adagrad.files.models import FORMAT
-from sklearn_adagrad.rules import Adagrad, Averaged, Momentum
+from sklearn_adagrad.rules import Adagrad, Averaged, ImportanceAware, Momentum, ScaleFree
 
 rng = np.random.default_rng(0)
 X = (rng.standard_normal((30, 40)) * (rng.random((30, 40)) < 0.1)).round(3)
@@ -36,13 +36,21 @@ MODELS = {
         np.arange(30) % 4.0,
     ),
     "pipeline": (make_pipeline(hasher, AdagradClassifier()), TABLE, CLICKS),
+    "scales": (
+        AdagradRegressor(rule=ImportanceAware(ScaleFree("adagrad"))), 100.0 * X,
+        100.0 + np.arange(30) % 7.0,
+    ),
+    "auto": (AdagradClassifier(lr="auto"), X.astype(np.float32), np.arange(30) % 3),
+    "auto_numbers": (AdagradRegressor(lr="auto", alpha=0.01), X, np.arange(30) % 5.0),
 }  # fmt: skip
 
 
 def main():
     folder = Path(__file__).parent / f"format_{FORMAT}"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     for name, (model, rows, y) in MODELS.items():
+        if (folder / f"{name}.json").exists():
+            continue
         model.set_params(**{each: 1 for each in model.get_params() if each.endswith("max_iter")})
         model.set_params(**{each: None for each in model.get_params() if each.endswith("__tol")})
         if hasattr(model, "tol"):

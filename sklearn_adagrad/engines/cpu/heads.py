@@ -44,6 +44,7 @@ from .scaling import (
     fetch_scales,
     learn_scales,
     learn_target,
+    norm_for,
     stretched,
     stride,
     value_at,
@@ -425,11 +426,14 @@ def judge_row(batch, i, loss, losses, limits, buffers, dropped):
 
 
 @inlined
-def _shorten(rows, i, limits, fit_intercept, n_heads, buffers):
+def _shorten(rows, learner, steps, here, i, limits, n_heads, buffers):
     """Let the gradients of a row's weights be no longer than allowed."""
     if limits.max_norm < np.inf:
-        norm = norm_of(rows, i, fit_intercept)
+        plain = scaled = norm_of(rows, i, learner.fit_intercept)
+        if is_scale_free(learner.rule):
+            scaled = norm_of(here, i, learner.fit_intercept)
         for h in range(n_heads):
+            norm = norm_for(rows, steps.scaling, h, scaled, plain)
             size = norm * abs(buffers.gradients[h])
             buffers.gradients[h] *= limits.max_norm / size if size > limits.max_norm else 1.0
     for h in range(n_heads):
@@ -517,7 +521,7 @@ def learn_heads(batch, loss, learner, steps, mixture, heads, limits, ahead, buff
             rows, learner, heads, steps, here, grows, jumps, t, i, batch, loss, limits, buffers
         )
         t += 1
-        _shorten(here, i, limits, learner.fit_intercept, n_heads, buffers)
+        _shorten(rows, learner, steps, here, i, limits, n_heads, buffers)
         _size_steps(learner, rows, heads, steps, here, t, i, weights[i], targets.n_outputs, buffers)
         _update(rows, learner, heads, steps, here, t, i, buffers)
     totals["t"], totals["weight"], totals["epoch_weight"] = t, weight_sum, epoch_weight

@@ -240,7 +240,7 @@ def _fall(rows, learner, steps, state, row, i, gradient, settled_records):
                        settled_records)  # fmt: skip
     fall = np.float64(total(sums))
     if learner.fit_intercept:
-        here = unpenalised(row)
+        here = unpenalised(replaced(row, "noise", noise_at(row.noise, np.uintp(0))))
         record = settled(learner.intercept_rule, read(state.intercept, 0), here.t - 1, here)
         here = local(learner.intercept_rule, record, here)
         fall += np.float64(pull(learner.intercept_rule, record, gradient, here))

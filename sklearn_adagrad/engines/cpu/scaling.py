@@ -39,7 +39,7 @@ class Scaling(NamedTuple):
     sizes: np.ndarray  # these scales
     norms: np.ndarray  # its squared norms, with those and as it is
     strides: np.ndarray  # what steps are multiplied by, with scales by column and without
-    centres: bool  # whether scores are counted from the mean of the targets
+    centres: bool  # whether the mean of the targets is learnt, from which scores are counted
     has_unit: bool  # whether steps are multiplied by the deviation of the targets
     has_plain: bool  # whether a head takes rows as they are
     clips: bool  # whether values count as at most the scale of their column
@@ -143,6 +143,18 @@ def _fetched(rows, scaling, i):
 fetch_scales = _either(_nothing_to_fetch, _fetched)
 
 
+def _same_norm(rows, scaling, h, scaled, plain):
+    return plain
+
+
+def _norm(rows, scaling, h, scaled, plain):
+    return scaled if scaling.by_column[h] > 0 else plain
+
+
+# The norm of a row for head ``h``, from those with its columns scaled and not.
+norm_for = _either(_same_norm, _norm)
+
+
 # --- targets, and what a row's step is multiplied by ----------------------------------------------
 
 
@@ -151,7 +163,7 @@ def _nothing(rows, scaling, h):
 
 
 def _base(rows, scaling, h):
-    return scaling.targets[0, h] if scaling.centres else 0.0
+    return scaling.targets[0, h]
 
 
 # What the score of head ``h`` is counted from.
@@ -163,9 +175,9 @@ def _no_base(rows, scaling, h, y, weight):
 
 
 def _learn_target(rows, scaling, h, y, weight):
+    mean = after = scaling.targets[0, h]
     if not scaling.has_unit:
-        return 0.0
-    mean, after = scaling.targets[0, h], scaling.targets[0, h]
+        return mean
     if scaling.centres:
         after += weight / (scaling.sums[0] + weight) * (y - mean)
     scaling.targets[0, h] = after
