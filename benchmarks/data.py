@@ -103,6 +103,13 @@ def uniform(rows, features, dtype, nonzeros=39):
     return _csr(np.ones(columns.shape, dtype), columns, features), rng.integers(2, size=rows)
 
 
+def compact(X):
+    """Without the columns that never occur, which would only take time."""
+    columns, indices = np.unique(X.indices, return_inverse=True)
+    parts = (X.data, indices.astype(np.int32), X.indptr.astype(np.int32))
+    return sparse.csr_array(parts, shape=(X.shape[0], len(columns)))
+
+
 def _csr(values, columns, n_features):
     """Rows of equal length, sorted, with what occurs twice in a row summed."""
     rows, length = columns.shape

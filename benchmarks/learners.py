@@ -10,6 +10,14 @@ from sklearn.linear_model import SGDClassifier
 from sklearn_adagrad import AdagradClassifier
 
 DTYPES = (np.float32, np.float64)
+_INVSCALING = {"learning_rate": "invscaling", "power_t": 0.25}
+SGD_SETTINGS = {  # those that are tried
+    **{f"constant, eta0={eta0:g}": {"eta0": eta0} for eta0 in (0.003, 0.01, 0.03, 0.1, 0.3)},
+    **{
+        f"invscaling, power_t=0.25, eta0={eta0:g}": {**_INVSCALING, "eta0": eta0}
+        for eta0 in (0.1, 0.3, 1.0)
+    },
+}
 OURS, SGD = "AdagradClassifier", "SGDClassifier"
 
 

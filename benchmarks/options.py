@@ -11,6 +11,7 @@ class Options(NamedTuple):
     adult: str | None = None  # file with the Adult data
     newsgroups: str | None = None  # file with the 20 newsgroups, as JSON lines
     criteo: str | None = None  # file with clicks, as in the Criteo challenge
+    data: str | None = None  # folder with the files of ``real``
 
     def rows(self, full):
         """``full`` rows, scaled down for a quick look."""

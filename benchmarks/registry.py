@@ -26,6 +26,7 @@ NAMES = (
     "streams",
     "saving",
     "published",
+    "no_tuning",
 )
 
 

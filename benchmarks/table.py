@@ -25,6 +25,10 @@ _HEADINGS = {
     "cv_accuracy": "accuracy, CV",
     "accuracy": "accuracy, test",
     "log_loss": "log loss",
+    "loss": "loss",
+    "quotient": "ratio",
+    "calibration_error": "calibration error",
+    "r2": "R2",
     "target": "target",
     "measured": "measured",
     "published": "published",
@@ -76,8 +80,10 @@ def _number(column, value):
         return f"{value / 1e6:.0f}"
     if column in ("rows", "rows_per_second"):
         return f"{float(f'{value:.3g}'):,.0f}"
-    if column in ("log_loss", "accuracy", "cv_accuracy"):
+    if column in ("log_loss", "accuracy", "cv_accuracy", "calibration_error"):
         return f"{value:.4f}"
+    if column in ("loss", "quotient", "r2"):
+        return f"{value:.4g}"
     return f"{value:.2f}" if value < 100 else f"{value:.0f}"
 
 
@@ -96,7 +102,7 @@ def _target(record):
 
 
 def _judged(record):
-    where = ", ".join(record[each] for each in _TEXT if each in record)
+    where = ", ".join(record[each] for each in _TEXT if record.get(each))
     field = record["target"]["field"]
     value, state = _number(field, record[field]), "met" if record["met"] else "**missed**"
     return f"- {where}: {_HEADINGS[field]} {value}, target {_target(record)}, {state}"

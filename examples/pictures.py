@@ -1,12 +1,14 @@
 """Draw the pictures of the documentation anew, in docs/images.
 
-    python examples/pictures.py                             # all six: about six minutes
+    python examples/pictures.py                             # six of them: about six minutes
     python examples/pictures.py click_through search_rates  # only these
     python examples/pictures.py --texts texts.jsonl.gz      # the 20 newsgroups, not downloaded
+    python examples/pictures.py --texts texts.jsonl.gz --clicks train.tsv   # all eight
 
-Each is drawn by the example of its name with nothing but its defaults, in a process of its own. The
-file of texts is one of those that text_pipeline.py reads. many_classes shows seconds and wants a
-machine that does nothing else; the others come out the same wherever the arithmetic does.
+Each is drawn by the example of its name with nothing but its defaults, in a process of its own; the
+two of plot_rates.py only where files of clicks (in Criteo's format) and of texts are named. The
+latter is one of those that text_pipeline.py reads. many_classes shows seconds and wants a machine
+that does nothing else; the others come out the same wherever the arithmetic does.
 """
 
 import argparse
@@ -20,26 +22,36 @@ EXAMPLES = [
     "click_through", "click_stream", "text_pipeline", "many_classes", "search_rates",
     "sparse_models",
 ]  # fmt: skip
+FROM_FILES = {"no_tuning": [], "no_tuning_readme": ["--small"]}  # by plot_rates.py
 HERE = Path(__file__).parent
 IMAGES = HERE.parent / "docs" / "images"
 
 
-def draw(name: str, options: list[str]) -> bool:
+def draw(name: str, options: list) -> bool:
     """Whether the example succeeded."""
     print(f"\n{name}", flush=True)
-    command = [sys.executable, HERE / f"{name}.py", *options, "--picture", IMAGES / f"{name}.png"]
+    example = "plot_rates" if name in FROM_FILES else name
+    picture = IMAGES / f"{name}.png"
+    command = [sys.executable, HERE / f"{example}.py", *options, "--picture", picture]
     return subprocess.run(command, check=False).returncode == 0
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(EXAMPLES)}; all")
-    parser.add_argument("--texts", type=Path, help="the 20 newsgroups, for text_pipeline")
+    known = [*EXAMPLES, *FROM_FILES]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(known)}; all")
+    parser.add_argument("--texts", type=Path, help="the 20 newsgroups")
+    parser.add_argument("--clicks", type=Path, help="Criteo-format file, for no_tuning")
     args = parser.parse_args()
-    if unknown := set(args.names) - set(EXAMPLES):
+    if unknown := set(args.names) - set(known):
         parser.error(f"there is no example {', '.join(sorted(unknown))}")
     options = {"text_pipeline": [args.texts, "--categories", *FOUR] if args.texts else []}
-    failed = [each for each in args.names or EXAMPLES if not draw(each, options.get(each, []))]
+    if args.texts and args.clicks:
+        options |= {name: [args.clicks, args.texts, *more] for name, more in FROM_FILES.items()}
+    elif asked := set(args.names) & set(FROM_FILES):
+        parser.error(f"{', '.join(sorted(asked))}: name files by --clicks and --texts")
+    names = args.names or [each for each in known if each in EXAMPLES or each in options]
+    failed = [each for each in names if not draw(each, options.get(each, []))]
     if failed:
         sys.exit(f"\nNot drawn: {', '.join(failed)}")
 

@@ -32,13 +32,16 @@ def call(tmp_path, monkeypatch):
 
 def test_one_command_draws_every_committed_picture(monkeypatch):
     monkeypatch.syspath_prepend(EXAMPLES)
-    assert sorted(importlib.import_module("pictures").EXAMPLES) == DRAWN
+    pictures = importlib.import_module("pictures")
+    assert sorted([*pictures.EXAMPLES, *pictures.FROM_FILES]) == DRAWN
 
 
-@pytest.mark.parametrize("name", DRAWN)
-def test_picture_in_no_folder_is_refused_at_once(name, call, capsys):
+@pytest.mark.parametrize(
+    "example", [[name] for name in DRAWN if "no_tuning" not in name] + [["plot_rates", "a", "b"]]
+)
+def test_picture_in_no_folder_is_refused_at_once(example, call, capsys):
     with pytest.raises(SystemExit):
-        call(name, "--picture", "absent/picture.png")
+        call(*example, "--picture", "absent/picture.png")
     assert "there is no folder absent" in capsys.readouterr().err
 
 

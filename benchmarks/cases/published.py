@@ -11,7 +11,6 @@ import itertools
 from functools import partial
 
 import numpy as np
-from scipy import sparse
 from sklearn.feature_extraction import FeatureHasher
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import SGDClassifier
@@ -85,7 +84,7 @@ def _texts(path):
 def _incomes(X, y):
     """Fields and their pairs; a third of the rows is held out, as in the paper."""
     pairs = PolynomialFeatures(degree=2, interaction_only=True, include_bias=False)
-    X, n = _compact(pairs.fit_transform(X)), 2 * len(y) // 3
+    X, n = data.compact(pairs.fit_transform(X)), 2 * len(y) // 3
     train, test = (X[:n], y[:n] == 1), (X[n:], y[n:] == 1)
     for share, published in ((20, (".053", ".052 (.062)", None, ".055")),
                              (1, (".047", ".049 (.037)", None, ".048"))):  # fmt: skip
@@ -141,7 +140,7 @@ def _newsgroups(path):
 
 def _clicks(name, X, y):
     """RDA where it has as many non-zeros as FTRL, FOBOS where its AUC is the same."""
-    X = _compact(X)
+    X = data.compact(X)
     best = partial(_best, X, y)
     size, auc = best("ftrl", 1.0)
     fields = {"case": CLICKS, "data": name}
@@ -194,10 +193,3 @@ def _criteo(path):
     labels, tokens = zip(*itertools.islice(criteo_rows(path), CLICK_ROWS), strict=True)
     hasher = FeatureHasher(2**22, input_type="string", dtype=np.float32)
     return hasher.transform(tokens), np.array(labels, dtype=int)
-
-
-def _compact(X):
-    """Without the columns that never occur, which would only take time."""
-    columns, indices = np.unique(X.indices, return_inverse=True)
-    parts = (X.data.astype(np.float32), indices.astype(np.int32), X.indptr)
-    return sparse.csr_array(parts, shape=(X.shape[0], len(columns)))

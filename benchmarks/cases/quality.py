@@ -13,8 +13,6 @@ COLUMNS = ("data", "contestant", "setting", "log_loss")
 CHUNK = 1000
 ROWS = 100_000
 RATES = (0.02, 0.05, 0.1, 0.2, 0.5)
-CONSTANT = (0.003, 0.01, 0.03, 0.1, 0.3)
-INVSCALING = (0.1, 0.3, 1.0)
 
 
 def run(options):
@@ -35,13 +33,9 @@ def _grid(name, X, y):
     yield _record(name, "constant", "the share of positives", constant)
     for lr in RATES:
         yield _record(name, learners.OURS, f"lr={lr:g}", _progressive(learners.ours(lr=lr), X, y))
-    for eta0 in CONSTANT:
-        model = learners.sgd(eta0=eta0)
-        yield _record(name, learners.SGD, f"constant, eta0={eta0:g}", _progressive(model, X, y))
-    for eta0 in INVSCALING:
-        model = learners.sgd(learning_rate="invscaling", power_t=0.25, eta0=eta0)
-        setting = f"invscaling, power_t=0.25, eta0={eta0:g}"
-        yield _record(name, learners.SGD, setting, _progressive(model, X, y))
+    for setting, parameters in learners.SGD_SETTINGS.items():
+        loss = _progressive(learners.sgd(**parameters), X, y)
+        yield _record(name, learners.SGD, setting, loss)
 
 
 def _record(name, who, setting, loss):

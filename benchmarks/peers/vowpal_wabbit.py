@@ -5,7 +5,11 @@ timed. In the Python package it uses one thread: its processor time equals its w
 the others it starts each run with a model that has seen nothing.
 """
 
+import tempfile
 from functools import partial
+from pathlib import Path
+
+import numpy as np
 
 from .. import data
 from ..measure import Contestant
@@ -49,11 +53,40 @@ def _arguments(X, y, workspace):
     return arguments
 
 
+def in_chunks(X, y, chunks, runs, loss="logistic"):
+    """Mean loss of the rows before they are learnt, and scores, for each of ``runs`` of options.
+
+    Scores are those of every chunk before it is learnt: its rows come without labels first.
+    """
+    from vowpalwabbit import Workspace
+
+    bits = max(18, (X.shape[1] - 1).bit_length() + 1)
+    with tempfile.TemporaryDirectory() as folder:
+        text, told = Path(folder) / "rows.vw", Path(folder) / "scores"
+        with text.open("w", encoding="ascii") as file:
+            for each in chunks:
+                rows = list(_rows(X[each]))
+                file.writelines(rows)
+                labels = np.where(y[each] > 0, 1, -1) if loss == "logistic" else y[each]
+                file.writelines(map("{} {}".format, labels.tolist(), rows))
+        asked = np.concatenate([np.repeat([True, False], len(y[each])) for each in chunks])
+        for extra in runs:
+            arguments = ["-d", text, "-p", told, "-b", bits, "--loss_function", loss, "--quiet"]
+            model = Workspace(arg_list=[*map(str, arguments), "--no_stdin", *extra])
+            lost = model.get_sum_loss() / len(y)
+            model.finish()
+            yield lost, np.loadtxt(told)[asked]
+
+
 def _write(path, X, y):
-    """Rows in VW's text format; names that are numbers are used as they are, without hashing."""
+    """Rows in VW's text format, with labels 1 and -1."""
     with path.open("w", encoding="ascii") as file:
-        for row, label in enumerate(y):
-            part = slice(X.indptr[row], X.indptr[row + 1])
-            pairs = zip(X.indices[part].tolist(), X.data[part].tolist(), strict=True)
-            features = " ".join(f"{column}:{value:g}" for column, value in pairs)
-            file.write(f"{1 if label else -1} | {features}\n")
+        for label, row in zip(y, _rows(X), strict=True):
+            file.write(f"{1 if label else -1} {row}")
+
+
+def _rows(X):
+    """The features of each row; names that are numbers are used as they are, without hashing."""
+    for part in map(slice, X.indptr[:-1].tolist(), X.indptr[1:].tolist()):
+        pairs = zip(X.indices[part].tolist(), X.data[part].tolist(), strict=True)
+        yield f"| {' '.join(f'{column}:{value:.9g}' for column, value in pairs)}\n"
