@@ -112,7 +112,7 @@ BINARY = {
     "20 newsgroups, counts": (_NEWS, partial(_technical, vectorizer=_COUNTS)),
     "KDD Cup 1999, attacks": (_KDD, _attacks),
 }
-MADE = ("a9a, columns times 10^U(-3, 3)", "a9a, and the time")
+UNSCALED = ("a9a, columns", "a9a, and", "KDD")  # how names begin where columns differ in scale
 CLASSES = {
     "20 newsgroups, TF-IDF, classes": (_NEWS, partial(_texts, vectorizer=_WEIGHTS)),
     "20 newsgroups, counts, classes": (_NEWS, partial(_texts, vectorizer=_COUNTS)),

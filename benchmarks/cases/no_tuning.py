@@ -194,12 +194,13 @@ def _beside_vw(case, auto, loss):
 
 
 def _means(quotients):
-    """Over all data, and over those which were not made difficult."""
-    real_ones = [value for name, value in quotients.items() if name not in real.MADE]
-    for name, values in (("all", [*quotients.values()]), ("as they come", real_ones)):
-        if values:
-            case = {"case": "geometric mean", "data": f"{name}, {len(values)}", "contestant": AUTO}
-            record = {**case, "quotient": statistics.geometric_mean(values)}
+    """Over all data, and over those whose columns are of one scale, where plain rates can win."""
+    scaled = {name: each for name, each in quotients.items() if not name.startswith(real.UNSCALED)}
+    for name, found in (("all", quotients), ("columns of one scale", scaled)):
+        if found:
+            mean = statistics.geometric_mean(found.values())
+            record = {"case": "geometric mean", "data": f"{name}: {len(found)} sets",
+                      "contestant": AUTO, "quotient": mean}  # fmt: skip
             yield judge(record, "quotient", at_most=0.98)
 
 
