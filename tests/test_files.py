@@ -200,7 +200,7 @@ def test_files_of_every_format_load(file):
         if isinstance(wanted[0], str):
             assert found == wanted
         else:
-            np.testing.assert_allclose(found, wanted, rtol=1e-6)
+            np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-7)
     if not serving:
         model, X = (model[-1], model[0].transform(X)) if hasattr(model, "steps") else (model, X)
         assert model.partial_fit(X, known["y"]).t_ == 2 * len(known["y"])
