@@ -12,7 +12,7 @@ from sklearn_adagrad.engines import ENGINES
 from sklearn_adagrad.estimators.base import BaseAdagrad
 
 EVERY = ENGINES | {"scalar": scalar_engine}
-FUNCTIONS = ("inspect", "learn", "scores", "mean_loss", "host")
+FUNCTIONS = ("inspect", "learn", "scores", "losses", "host")
 
 
 @pytest.fixture(params=EVERY)

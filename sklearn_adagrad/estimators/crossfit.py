@@ -3,8 +3,8 @@
 The rows are dealt out into folds, and for each fold a model learns all other rows. The epoch and
 the learner are those with the smallest loss of held-out rows, and the result is the mean of the
 models' weights. So every row is both learnt and judged by, and the mean of models that have seen
-different rows predicts better than any of them. Of small data all models are judged; of larger data one,
-and the others learn as many epochs with the same learner.
+different rows predicts better than any of them. Of small data all models are judged; of larger data
+one, and the others learn as many epochs with the same learner.
 """
 
 import time

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._sklearn import HasMethods, Interval, StrOptions
-from ..formulas.rules import RULES
+from ..formulas.rules import RULES, is_importance_aware
 from ..formulas.steps import ImportanceAware
 from ..model.binding import AUTO, bind, within
 
@@ -69,8 +69,14 @@ class Parameters(BaseEstimator):
     def _rule(self, dtype, **instead):
         """The rule with ``self``'s hyper-parameters, some of them replaced, for ``dtype``."""
         numbers = {name: instead.get(name, getattr(self, name)) for name in (*SEARCHED, "lr_decay")}
-        rule = self.rule
-        if numbers["lr"] == AUTO and hasattr(self._loss(), "drop"):
+        rule, has_limit = self.rule, hasattr(self._loss(), "drop")
+        is_aware = isinstance(rule, tuple) and is_importance_aware(rule)
+        if is_aware and not has_limit:
+            raise ValueError(
+                f"rule={rule!r} needs a loss that has the method drop(y, score, reach), but "
+                f"loss={self.loss!r} has none."
+            )
+        if numbers["lr"] == AUTO and has_limit and not is_aware:
             rule = within(rule, ImportanceAware)
         plain = isinstance(self.rule, str) and all(
             type(each) in _PLAIN for each in numbers.values()

@@ -73,9 +73,9 @@ class ImportanceAware(NamedTuple):
     Weight Aware Updates", section 4. With the accumulators as this row leaves them, its score moves
     along ``d score / d s = -gradient(score) * reach`` from ``s = 0`` to the weight of the row,
     where ``reach`` is what a step changes the score by for each unit of gradient: for "adagrad" the
-    sum of ``lr * x ** 2 / (sqrt(accumulator) + eps)``. All weights of the row make the step that takes
-    the score there. So a large ``lr`` does not overshoot, and a row of weight ``w`` is like ``w``
-    rows: the accumulators get ``w`` times the square of its gradient.
+    sum of ``lr * x ** 2 / (sqrt(accumulator) + eps)``. All weights of the row make the step that
+    takes the score there. So a large ``lr`` does not overshoot, and a row of weight ``w`` is like
+    ``w`` rows: the accumulators get ``w`` times the square of its gradient.
 
     The loss must say where the limit is; all do but the perceptron's, which has none. The softmax
     of several classes has no closed form: there each class's score moves as if those of the others

@@ -33,7 +33,7 @@ def check_together(rule, penalised, lr, lr_decay):
 def _check_order(rule, wrappers):
     kinds = [type(each) for each in wrappers]
     for kind in kinds:
-        if kinds.count(kind) > 1 and hasattr(kind, "start"):
+        if kinds.count(kind) > 1 and (hasattr(kind, "start") or hasattr(kind, "needs_share")):
             raise ValueError(f"rule={rule!r} has two of {kind.__name__}: one is enough.")
     for n, each in enumerate(wrappers):
         if n and getattr(each, "is_outermost", False):

@@ -8,7 +8,8 @@ the *gap*: the sum of what the mean loss of the rows, by these weights, was more
 
 For a convex loss the loss of the mean score is at most the mean loss, for which their theorem 8
 holds: after ``n`` rows whose losses differ by at most ``S``, it is at most about
-``S * sqrt(n * log(K))`` more in total than that of the best of ``K`` learners, and mostly a constant.
+``S * sqrt(n * log(K))`` more in total than that of the best of ``K`` learners, and mostly a
+constant.
 """
 
 from typing import NamedTuple
