@@ -30,7 +30,7 @@ from .formulas.rules import (
     weight,
 )
 from .formulas.schedules import InverseScaling, Scheduled, Warmup
-from .formulas.steps import ImportanceAware, ScaleFree
+from .formulas.row_steps import ImportanceAware, ScaleFree
 from .formulas.wrappers import (
     Averaged,
     Clipped,

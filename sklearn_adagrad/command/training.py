@@ -47,7 +47,7 @@ def add_arguments(parser):
     add("--regression", action="store_true", help="predict numbers, not classes")
     add("--classes", metavar="A,B,...", help="all labels (0,1; -1,1 for vw and svmlight)")
     add("--loss", metavar="NAME", help="log_loss, hinge, ...; squared_error, poisson, ...")
-    add("--lr", type=float, default=0.1, metavar="RATE", help="learning rate (0.1)")
+    add("--lr", type=_rate, default=0.1, metavar="RATE", help="learning rate, or auto (0.1)")
     add("--eps", type=float, default=1e-10, metavar="E", help="added to roots (1e-10)")
     add("--rule", default="adagrad", metavar="NAME", help="adagrad, dual_averaging, ftrl")
     add("--alpha", type=float, default=0.0, metavar="A", help="strength of the penalty (0)")
@@ -60,6 +60,13 @@ def add_arguments(parser):
         help="lines, bar, none")  # fmt: skip
     add("--resume", action="store_true", help="go on from FILE.checkpoint, if it is there")
     add("--checkpoint-seconds", type=float, default=60.0, metavar="S", help="between two (60)")
+
+
+def _rate(text):
+    return text if text == "auto" else float(text)
+
+
+_rate.__name__ = "rate"  # what argparse calls it in an error
 
 
 def run(given):

@@ -112,7 +112,7 @@ class Crossfit:
             f"{single.lr:g} and {'columns divided' if single.by_column else 'rows as they are'}: "
             f"the loss of held-out rows was {by_learner[best, chosen]:.6g}."
         )
-        monitor.end(state)
+        monitor.end(state, summary)
         curves = [float(each) for each in losses], by_learner.min(axis=1).tolist()
         return Outcome(state, *curves, best + 1, summary, True)
 

@@ -24,12 +24,17 @@ class Monitor:
 
     def end_epoch(self, task, line, state):
         """Returns whether a callback asks to stop."""
-        if self._estimator.verbose:
-            print(line, flush=True)
+        self._say(line)
         return self._end(task, state)
 
-    def end(self, state):
+    def end(self, state, line=None):
+        if line is not None:
+            self._say(line)
         self._end(self._context, state)
+
+    def _say(self, line):
+        if self._estimator.verbose:
+            print(line, flush=True)
 
     def _end(self, task, state):
         def attributes():  # only asked for by callbacks that want a fitted estimator

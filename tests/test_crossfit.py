@@ -1,0 +1,144 @@
+"""``fit`` with lr="auto" and nothing said about stopping: rows held out in folds."""
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.datasets import load_wine
+from sklearn.metrics import log_loss
+
+from sklearn_adagrad import AdagradClassifier, AdagradRegressor
+from sklearn_adagrad.estimators import crossfit
+from sklearn_adagrad.model.binding import LEARNERS
+from sklearn_adagrad.rules import ImportanceAware, ScaleFree
+
+
+def rows_of(rng, n_rows=60, n_features=8):
+    X = rng.standard_normal((n_rows, n_features)) * (rng.random((n_rows, n_features)) < 0.6)
+    return X * 10.0 ** np.arange(-4, n_features - 4), X @ rng.standard_normal(n_features)
+
+
+def problem(kind, seed=0):
+    """An untrained model and rows for it."""
+    rng = np.random.default_rng(seed)
+    X, score = rows_of(rng)
+    noisy = score + rng.standard_normal(len(score))
+    classifier = AdagradClassifier(lr="auto", shuffle=False, max_iter=6)
+    regressor = AdagradRegressor(lr="auto", shuffle=False, max_iter=6)
+    return {
+        "classes": (classifier, X, (noisy > 0).astype(int)),
+        "three": (classifier, X, np.digitize(noisy, [-1.0, 1.0])),
+        "labels": (classifier, X, np.stack([noisy > 0, score > 1], axis=1).astype(int)),
+        "numbers": (regressor, X, 1000.0 + noisy),
+        "columns": (regressor, X, np.stack([noisy, 5.0 * score], axis=1)),
+    }[kind]
+
+
+KINDS = ["classes", "three", "labels", "numbers", "columns"]
+
+
+def by_hand(model, X, y, folds):
+    """The mean of the models that ``fit_summary_`` speaks of."""
+    n_epochs, lr = model.best_n_iter_, float(model.fit_summary_.split("lr=")[1].split()[0])
+    rule = ImportanceAware(ScaleFree("adagrad", by_column=dict(LEARNERS)[lr]))
+    parameters = {"lr": lr, "rule": rule, "max_iter": n_epochs, "tol": None}
+    coef, intercept = [], []
+    for n in range(crossfit.N_FOLDS):
+        own = type(model)(**parameters, shuffle=False).fit(X[folds != n], y[folds != n])
+        coef.append(own.coef_)
+        intercept.append(own.intercept_)
+    return np.mean(coef, axis=0), np.mean(intercept, axis=0)
+
+
+@pytest.mark.parametrize("is_small", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_model_is_the_mean_of_those_of_the_folds(kind, is_small, monkeypatch):
+    if not is_small:
+        monkeypatch.setattr(crossfit, "_SMALL", 0)
+    model, X, y = problem(kind)
+    model.fit(X, y)
+    labels = y if kind in ("classes", "three") else np.zeros(len(y))
+    coef, intercept = by_hand(model, X, y, crossfit.folds_of(labels, None))
+    np.testing.assert_allclose(model.coef_, coef, rtol=1e-9)
+    np.testing.assert_allclose(model.intercept_, intercept, rtol=1e-9)
+    assert len(model.validation_loss_curve_) == len(model.loss_curve_) == model.n_iter_
+    best = min(model.validation_loss_curve_)
+    assert best == model.validation_loss_curve_[model.best_n_iter_ - 1]
+    assert model.progressive_loss_ == pytest.approx(best, rel=1e-12)
+    assert f"after epoch {model.best_n_iter_} of {model.n_iter_}" in model.fit_summary_
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_comes_after(kind):
+    """Rows of weight zero are no rows, and the stream goes on from the mean."""
+    model, X, y = problem(kind)
+    weights = np.arange(len(y)) % 3 > 0
+    kept = pickle.loads(pickle.dumps(model)).fit(X[weights], y[weights])
+    model.fit(X, y, sample_weight=weights.astype(float))
+    np.testing.assert_array_equal(model.coef_, kept.coef_)
+    before = model.predict(X)
+    model.partial_fit(X[:1], y[:1], sample_weight=0.0)
+    np.testing.assert_array_equal(model.predict(X), before)
+    model.partial_fit(X, y)
+    again = pickle.loads(pickle.dumps(kept)).partial_fit(X, y)
+    np.testing.assert_array_equal(model.coef_, again.coef_)
+    assert model.fit_summary_ == kept.fit_summary_
+    with_epochs = model.set_params(early_stopping=False, tol=None).fit(X, y)
+    assert not hasattr(with_epochs, "fit_summary_")
+
+
+def test_a_fit_is_decided_by_random_state():
+    model, X, y = problem("classes")
+    model.set_params(shuffle=True, random_state=3)
+    first = model.fit(X, y).coef_
+    np.testing.assert_array_equal(model.fit(sparse.csc_array(X), y).coef_, first)
+    assert (model.set_params(random_state=4).fit(X, y).coef_ != first).any()
+
+
+def test_every_label_has_its_share_in_every_fold():
+    labels = np.repeat([2, 0, 1], [7, 50, 25])
+    folds = crossfit.folds_of(labels, np.random.RandomState(0))
+    for label, least in ((0, 10), (1, 5), (2, 1)):
+        counts = np.bincount(folds[labels == label], minlength=crossfit.N_FOLDS)
+        assert counts.min() >= least
+        assert counts.max() <= least + 1
+
+
+def test_names_that_say_nothing_are_learnt_once_and_numbers_often():
+    rng = np.random.default_rng(0)
+    names = rng.integers(0, 2000, (3000, 10)) + 2000 * np.arange(10)
+    indptr = np.arange(0, 30_001, 10)
+    X = sparse.csr_array((np.ones(30_000), names.ravel(), indptr), shape=(3000, 20_000))
+    model = AdagradClassifier(lr="auto", random_state=0).fit(X, rng.random(3000) < 0.2)
+    assert model.best_n_iter_ == 1
+    X, y = load_wine(return_X_y=True)
+    model = AdagradClassifier(lr="auto", random_state=0, max_iter=40).fit(X[::2], y[::2])
+    assert model.best_n_iter_ > 20
+    assert log_loss(y[1::2], model.predict_proba(X[1::2])) < 0.2
+
+
+def test_few_rows_are_not_held_out():
+    X, y = np.eye(4), np.array([0, 1, 0, 1])
+    model = AdagradClassifier(lr="auto", tol=None, max_iter=3).fit(X, y)
+    assert not hasattr(model, "fit_summary_")
+    assert model.n_iter_ == 3
+
+
+def test_what_is_said(capsys):
+    model, X, y = problem("classes")
+    model.set_params(verbose=1, max_iter=2).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines[:2]] == ["Epoch 1", "Epoch 2"]
+    assert lines[2] == model.fit_summary_
+
+
+def test_stop():
+    def stops(*losses, least=0):
+        stop = crossfit.Stop(least)
+        return [stop.now(np.atleast_1d(each)) for each in losses].index(True) + 1
+
+    assert stops(1.0, 0.9, 0.95) == 3  # no learner is as good as it was
+    assert stops([1.0, 2.0], [1.1, 1.9], [1.2, 1.8], [1.3, 1.7]) == 3  # the best waited twice
+    assert stops(1.0, 0.999, 0.998, 0.9975) == 3  # too little is no improvement
+    assert stops(1.0, 1.1, 1.2, 1.3, least=4) == 4
