@@ -14,6 +14,7 @@ from .arithmetic.lanes import clip, sqrt, where
 from .arithmetic.rounding import add, subtract
 from .arithmetic.tuples import replaced
 from .formulas.admission import Admission
+from .formulas.row_steps import ImportanceAware, ScaleFree
 from .formulas.rules import (
     FTRL,
     Adagrad,
@@ -30,7 +31,6 @@ from .formulas.rules import (
     weight,
 )
 from .formulas.schedules import InverseScaling, Scheduled, Warmup
-from .formulas.row_steps import ImportanceAware, ScaleFree
 from .formulas.wrappers import (
     Averaged,
     Clipped,

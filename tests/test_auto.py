@@ -134,6 +134,71 @@ def test_learners_are_models_of_their_own(rule):
                 np.testing.assert_allclose(found, table[field], rtol=1e-9, atol=1e-12)
 
 
+def adahedge(losses, scores):
+    """The mean of the learners' scores of each row: de Rooij et al. (2014), figure 1."""
+    total, gap, means = np.zeros(losses.shape[1]), 0.0, []
+    for lost, score in zip(losses, scores, strict=True):
+        eta = np.log(len(total)) / gap if gap > 0.0 else np.inf
+        behind = total - total.min()
+        shares = np.exp(-eta * behind) if eta < np.inf else (behind == 0.0).astype(float)
+        shares /= shares.sum()
+        means.append(shares @ score)
+        least = lost[shares > 0.0].min()
+        mixed = least - np.log(shares @ np.exp(-eta * (lost - least))) / eta if gap else least
+        gap += max(0.0, shares @ lost - mixed)
+        total += lost
+    return np.array(means)
+
+
+def test_the_mean_is_adahedge():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 5)) * [1.0, 10.0, 0.1, 1.0, 3.0]
+    y = (X @ [1.0, 0.2, 3.0, -1.0, 0.5] + rng.standard_normal(300) > 0).astype(int)
+
+    def scores(**parameters):
+        model = AdagradClassifier(**parameters)
+        return model._progressive_partial_fit(X, y, classes=[0, 1])[:, 0], model
+
+    own = []
+    for lr, by_column in LEARNERS:
+        rule = rules.ImportanceAware(rules.ScaleFree("adagrad", by_column))
+        own.append(scores(lr=lr, rule=rule)[0])
+    own = np.array(own).T
+    losses = np.logaddexp(0.0, np.where(y == 1, -1.0, 1.0)[:, np.newaxis] * own)
+    found, model = scores(lr="auto")
+    np.testing.assert_allclose(found, adahedge(losses, own), rtol=1e-6, atol=1e-9)
+    assert model.progressive_loss_ < losses.mean(axis=0).min() + np.log(len(LEARNERS)) / len(y)
+
+
+def test_columns_in_other_units_and_a_timestamp_change_nothing():
+    problem = problem_of("two classes")
+    X, y = np.asarray(problem["X"].todense()), problem["y"]
+    powers = 2.0 ** np.arange(-20, X.shape[1] - 20)
+    rule = rules.ImportanceAware(rules.ScaleFree("adagrad"))
+    model = AdagradClassifier(rule=rule).partial_fit(X, y, classes=[0, 1])
+    scaled = AdagradClassifier(rule=rule)
+    scaled.partial_fit(X * powers.astype(X.dtype), y, classes=[0, 1])
+    np.testing.assert_array_equal(scaled.coef_ * powers, model.coef_)
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((2000, 4))
+    y = (X.sum(axis=1) + rng.standard_normal(2000) > 0).astype(int)
+    plain = AdagradClassifier(lr="auto").partial_fit(X, y, classes=[0, 1])
+    times = np.column_stack([X, 1.7e9 + np.arange(2000.0)])
+    timed = AdagradClassifier(lr="auto").partial_fit(times, y, classes=[0, 1])
+    assert timed.progressive_loss_ < 1.02 * plain.progressive_loss_
+
+
+def test_targets_may_be_of_any_scale_and_place():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((500, 4))
+    y = X @ [1.0, -2.0, 0.5, 0.0] + 0.1 * rng.standard_normal(500)
+    model = AdagradRegressor(lr="auto").partial_fit(X, y)
+    for scale, place in ((2.0**20, 0.0), (1.0, 1e6), (2.0**-20, -3.0)):
+        other = AdagradRegressor(lr="auto").partial_fit(X, scale * y + place)
+        np.testing.assert_allclose(other.coef_, scale * model.coef_, rtol=1e-3)
+    assert model.score(X, y) > 0.95
+
+
 @pytest.mark.parametrize("kind", ["three classes", "regressor"])
 def test_early_stopping_keeps_the_best_epoch(kind):
     problem = problem_of(kind)

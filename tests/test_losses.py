@@ -17,7 +17,7 @@ from sklearn.linear_model import _sgd_fast as sgd
 
 import sklearn_adagrad
 from sklearn_adagrad import AdagradRegressor, losses
-from sklearn_adagrad.formulas.losses import CLASSIFICATION, REGRESSION, gradient, value
+from sklearn_adagrad.formulas.losses import CLASSIFICATION, REGRESSION, drop, gradient, value
 
 # Every registered loss with its defaults, and those with parameters also with others.
 OBJECTS = [loss_object(*each) for each in LOSSES]
@@ -253,3 +253,67 @@ def test_every_named_loss_is_public():
     named = {*CLASSIFICATION.values(), *REGRESSION.values()}
     assert {getattr(losses, name) for name in losses.__all__} == named
     assert "losses" in sklearn_adagrad.__all__
+
+
+# --- small steps ----------------------------------------------------------------------------
+
+WITH_LIMITS = [loss for loss in OBJECTS if hasattr(loss, "drop")]
+NOT_AT_ONCE = [loss for loss in WITH_LIMITS
+               if not (type(loss) is losses.Tweedie and loss.power not in (1.0, 2.0))]  # fmt: skip
+REACHES = [1e-3, 0.1, 1.0, 7.0]
+
+
+def in_small_steps(loss, y, score, reach, n=20_000):
+    """By how much the score falls in ``n`` steps, each with the gradient halfway."""
+    now = score
+    for _ in range(n):
+        halfway = now - 0.5 * reach / n * loss.gradient(y, now)
+        now -= reach / n * loss.gradient(y, halfway)
+    return score - now
+
+
+@pytest.mark.parametrize("loss", NOT_AT_ONCE, ids=repr)
+def test_drop_is_the_limit_of_small_steps(loss):
+    compiled = njit(lambda y, score, reach: drop(loss, y, score, reach))
+    for n, y in enumerate(targets(loss)):
+        for score, reach in zip([-3.0, -0.7, 0.3, 4.0], np.roll(REACHES, n), strict=True):
+            found = loss.drop(y, score, reach)
+            assert compiled(y, score, reach) == pytest.approx(found, rel=1e-12, abs=1e-300)
+            # At a kink small steps go to and fro.
+            wanted = in_small_steps(loss, y, score, reach)
+            assert found == pytest.approx(wanted, rel=1e-6, abs=3.0 * reach / 20_000)
+
+
+@pytest.mark.parametrize("loss", WITH_LIMITS, ids=repr)
+def test_drop_never_goes_beyond_the_target(loss):
+    """It has the sign of the gradient, is at most a plain step, and leaves no other sign."""
+    for y in targets(loss):
+        for score in (-30.0, -3.0, -0.5, 0.25, 2.0, 30.0):
+            slope = loss.gradient(y, score)
+            for reach in (0.0, 1e-12, *REACHES, 1e3, 1e6, 1e12):
+                with np.errstate(all="ignore"):
+                    fall = loss.drop(y, score, reach)
+                assert np.isfinite(fall)
+                assert fall * slope >= 0.0
+                if not (type(loss) is losses.Tweedie and loss.power > 2.0):  # not convex
+                    assert abs(fall) <= abs(slope) * reach * (1.0 + 1e-6)
+                left = loss.gradient(y, score - fall) * np.sign(slope)
+                assert left >= -1e-6 * (1.0 + abs(slope))
+
+
+def test_two_halves_of_a_row_are_the_row():
+    for loss in NOT_AT_ONCE:
+        for y in targets(loss):
+            first = loss.drop(y, -1.3, 0.4)
+            both = first + loss.drop(y, -1.3 - first, 0.9)
+            assert both == pytest.approx(loss.drop(y, -1.3, 1.3), rel=1e-6, abs=1e-12)
+
+
+def test_the_perceptron_has_no_limit():
+    rule = sklearn_adagrad.rules.ImportanceAware("adagrad")
+    model = sklearn_adagrad.AdagradClassifier("perceptron", rule=rule)
+    with pytest.raises(ValueError, match=r"needs a loss that has the method drop"):
+        model.partial_fit([[1.0]], [0], classes=[0, 1])
+    learnt = sklearn_adagrad.AdagradClassifier("perceptron", lr="auto")
+    learnt.partial_fit([[1.0], [-1.0]], [0, 1], classes=[0, 1])
+    np.testing.assert_array_equal(learnt.predict([[1.0], [-1.0]]), [0, 1])

@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._sklearn import HasMethods, Interval, StrOptions
-from ..formulas.rules import RULES, is_importance_aware
 from ..formulas.row_steps import ImportanceAware
+from ..formulas.rules import RULES, is_importance_aware
 from ..model.binding import AUTO, bind, within
 
 # What the candidates of a search may differ in.

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arithmetic.elementary import exp, expm1, log1p
-from ..arithmetic.jit import generic
+from ..arithmetic.jit import generic, inlined
 from ..arithmetic.lanes import any_lane, where
 from ..arithmetic.tuples import told_apart
 
@@ -291,6 +291,13 @@ class Quantile(NamedTuple):
         return -min(self.quantile * reach, y - score)
 
 
+@inlined
+def _log_mixed(ratio, reach):
+    """``log(ratio + (1 - ratio) * exp(-reach))``, also where that is near 0, or near 1."""
+    change = (1.0 - ratio) * expm1(-reach)
+    return log1p(change) if change > -0.5 else np.log(np.exp(-reach) - ratio * expm1(-reach))
+
+
 class Poisson(NamedTuple):
     """Half the Poisson deviance with a log link, up to a term in ``y`` alone; ``y >= 0``."""
 
@@ -303,9 +310,7 @@ class Poisson(NamedTuple):
     # exp(-score) moves towards 1 / y, or without end if y is 0.
     def drop(self, y, score, reach):
         mean = np.exp(score)
-        if y == 0.0:
-            return log1p(mean * reach)
-        return log1p((1.0 - mean / y) * expm1(-y * reach))
+        return log1p(mean * reach) if y == 0.0 else _log_mixed(mean / y, y * reach)
 
     def prediction(self, score):
         return np.exp(score)
@@ -325,7 +330,7 @@ class Gamma(NamedTuple):
 
     # exp(score) moves towards y.
     def drop(self, y, score, reach):
-        return -log1p((1.0 - y * np.exp(-score)) * expm1(-reach))
+        return -_log_mixed(y * np.exp(-score), reach)
 
     def prediction(self, score):
         return np.exp(score)
@@ -374,9 +379,9 @@ class Tweedie(NamedTuple):
             own = 2.0 - self.power
             return log1p(own * reach * np.exp(own * score)) / own
         if self.power == 1.0:
-            return log1p((1.0 - np.exp(score) / y) * expm1(-y * reach))
+            return _log_mixed(np.exp(score) / y, y * reach)
         if self.power == 2.0:
-            return -log1p((1.0 - y * np.exp(-score)) * expm1(-reach))
+            return -_log_mixed(y * np.exp(-score), reach)
         if y <= 0.0:  # of powers up to 0, where no score is the best
             return 0.0
         near, far = score, np.log(y)

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..formulas.penalty import DecayingPenalised, Penalised
-from ..formulas.rules import RULES, Settings, is_lazy
 from ..formulas.row_steps import ImportanceAware, ScaleFree
+from ..formulas.rules import RULES, Settings, is_lazy
 from ..formulas.wrappers import FeaturePenalty
 from .combinations import chain, check_decay, check_divisor, check_together
 from .limits import check_fits, largest, least_eps
