@@ -387,15 +387,15 @@ def test_models_as_onnx_predict_the_same(kind):
     onnx.assert_same(onnx.run(onnx.to_onnx(model, X), X=X), model, X)
 
 
-OWN = {
-    "auto": {"lr": "auto"},
-    "scale-free": {"rule": rules.ScaleFree("adagrad")},
-    "importance-aware": {"rule": rules.ImportanceAware(rules.ScaleFree("adagrad", False))},
-}
+OWN = [  # every one compiles four calls for single rows
+    ("two classes", {"lr": "auto"}),
+    ("multinomial", {"lr": "auto"}),
+    ("regressor", {"rule": rules.ScaleFree("adagrad")}),
+    ("two classes", {"rule": rules.ImportanceAware(rules.ScaleFree("adagrad", False))}),
+]
 
 
-@pytest.mark.parametrize("kind", ["two classes", "multinomial", "regressor"])
-@pytest.mark.parametrize("parameters", OWN.values(), ids=OWN)
+@pytest.mark.parametrize(("kind", "parameters"), OWN, ids=str)
 def test_predictors_go_along(kind, parameters):
     problem = problem_of(kind)
     model = problem["model"].set_params(**{"lr": 0.1} | parameters)

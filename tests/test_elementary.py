@@ -186,7 +186,7 @@ def test_what_decaying_penalties_take(lr_decay, l2):
         seen = since[since <= t]
         record = rule_record(seen, share[: len(seen)])
         row = RowContext(
-            t, 0.1, 0.1, lr_decay, 0.0, 1.0, l2, np.inf if l2 == 0 else 1 / l2, 1.0, None
+            t, 0.1, 0.1, lr_decay, 0.0, 1.0, l2, np.inf if l2 == 0 else 1 / l2, 1.0, 1.0, None
         )
         found = rule.lost(record, t, row)
         for n, last in enumerate(seen):

@@ -234,7 +234,7 @@ def test_shape_of_targets(estimator, method):
 # --- parameters ---------------------------------------------------------------------------------
 
 PARAMETERS = {
-    "lr": [-0.1, np.nan, np.inf, "auto", None, 1e300],
+    "lr": [-0.1, np.nan, np.inf, "best", None, 1e300],
     "eps": [-1e-10, np.nan, np.inf, None, 1e300],
     "lr_decay": [-1.0, np.nan, "x"],
     "initial_accumulator_value": [-1e-3, np.nan, np.inf, 1e300],

@@ -340,9 +340,9 @@ def test_fit_that_diverges_leaves_the_model_as_it_was(kind, warm_start):
 # --- compilation --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["learn_heads", "score_heads", "mean_loss"])
+@pytest.mark.parametrize("name", ["learn_heads", "score_heads", "add_losses"])
 def test_no_number_of_outputs_recompiles(name):
-    kernel = variant(getattr(heads, name), *([] if name == "mean_loss" else [Adagrad()]))
+    kernel = variant(getattr(heads, name), *([] if name == "add_losses" else [Adagrad()]))
 
     def train(n_outputs):
         for kind in KINDS:

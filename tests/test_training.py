@@ -100,7 +100,7 @@ def epochs_of(curve, validation=None, **parameters):
 
     return train(
         learn, lambda problem, state: next(judged), None, np.arange(1), validation,
-        State({}, totals, np.zeros((2, 1)), Guard()), Silent(),
+        State({}, totals, np.zeros((2, 1)), {}, Guard()), Silent(),
         max_iter=len(curve), random_state=None, **parameters,
     )  # fmt: skip
 

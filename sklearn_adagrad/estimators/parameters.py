@@ -69,15 +69,16 @@ class Parameters(BaseEstimator):
     def _rule(self, dtype, **instead):
         """The rule with ``self``'s hyper-parameters, some of them replaced, for ``dtype``."""
         numbers = {name: instead.get(name, getattr(self, name)) for name in (*SEARCHED, "lr_decay")}
-        rule, has_limit = self.rule, hasattr(self._loss(), "drop")
+        rule = self.rule
         is_aware = isinstance(rule, tuple) and is_importance_aware(rule)
-        if is_aware and not has_limit:
-            raise ValueError(
-                f"rule={rule!r} needs a loss that has the method drop(y, score, reach), but "
-                f"loss={self.loss!r} has none."
-            )
-        if numbers["lr"] == AUTO and has_limit and not is_aware:
-            rule = within(rule, ImportanceAware)
+        if is_aware or numbers["lr"] == AUTO:
+            has_limit = hasattr(self._loss(), "drop")
+            if is_aware and not has_limit:
+                raise ValueError(
+                    f"rule={rule!r} needs a loss that has the method drop(y, score, reach), but "
+                    f"loss={self.loss!r} has none."
+                )
+            rule = within(rule, ImportanceAware) if has_limit and not is_aware else rule
         plain = isinstance(self.rule, str) and all(
             type(each) in _PLAIN for each in numbers.values()
         )

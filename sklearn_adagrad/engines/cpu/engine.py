@@ -13,6 +13,7 @@ from ...model.state import by_head
 from . import heads as several
 from . import one_head as single
 from . import rows as every_row
+from .judge import NoJudge
 from .losses import judge_of, solver_of
 from .mixture import Mixture, Unmixed
 from .one_head import Ahead, Batch, Learner, Limits, Steps
@@ -78,7 +79,7 @@ def _learning(
     weights = read_only(weights)
     arrays, ahead = _arrays(state), _ahead(rows, state)
     learner, is_single = _learner(bound, state, fit_intercept), state.n_heads == 1
-    solver = solver_of(loss, is_single) if is_importance_aware(bound.rule) else ()
+    solver = solver_of(loss, is_single) if is_importance_aware(bound.rule) else NoJudge()
     kept = longest + SIZE if is_importance_aware(bound.rule) else 0
     width = padded(state.n_heads) if state.n_heads > 1 else 1
     steps = Steps(
@@ -135,7 +136,7 @@ def _scoring(rows, bits, n_features, bound, state, longest, out, clips=False):
         arguments = rows, bits, n_features, learner, scaling, arrays, ahead, out[:, 0]
         return variant(single.score, learner.rule), arguments
     nothing = np.empty(0, state.dtype)
-    steps = Steps(scaling, (), nothing, nothing)
+    steps = Steps(scaling, NoJudge(), nothing, nothing)
     mixture, buffers = _mixture(bound, state), _buffers(state)
     arguments = rows, bits, n_features, learner, steps, mixture, arrays, buffers, out
     return variant(several.score_heads, learner.rule), arguments

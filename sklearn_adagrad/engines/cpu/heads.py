@@ -42,6 +42,7 @@ from .rows import BLOCK, fetch_row, inspect, max_abs_of, norm_of, span
 from .scaling import (
     base_of,
     fetch_scales,
+    flags_at,
     learn_scales,
     learn_target,
     norm_for,
@@ -164,13 +165,14 @@ def _score_vector(rows, learner, heads, steps, here, t, i, sums, h, size):
     record = lanes_of(heads.fields, heads.intercept, h, width, size)
     record = settled(learner.intercept_rule, record, t, own)
     total = weight(learner.intercept_rule, record, own)
+    flags = flags_at(rows, steps.scaling, h, size)
     for k in range(start, stop):
         keep_rolled()
         place = np.uintp(rows.indices[k]) * np.uintp(len(heads.intercept)) + h
         record = lanes_of(heads.fields, heads.cells, place, width, size)
         own = local(learner.rule, record, row)
         record = settled(learner.rule, record, t, own)
-        value = value_at(rows, steps.scaling, here, k, h, size)
+        value = value_at(rows, steps.scaling, here, k, flags)
         total = total + weight(learner.rule, record, own) * value  # += would need a view
     store(sums, h, total)
 
@@ -193,7 +195,7 @@ def _pull_vector(rows, learner, heads, steps, here, t, i, buffers, h, size):
     rule, intercept_rule = learner.rule, learner.intercept_rule
     row = context_at(rule, settings_of(learner.settings, h, size), t)
     before, gradient = noise_of(t - 1, rows.values), load_lanes(buffers.steps, h, size)
-    total = 0.0 * gradient
+    total, flags = 0.0 * gradient, flags_at(rows, steps.scaling, h, size)
     if learner.fit_intercept:
         own = unpenalised(row)
         record = lanes_of(heads.fields, heads.intercept, h, width, size)
@@ -205,7 +207,7 @@ def _pull_vector(rows, learner, heads, steps, here, t, i, buffers, h, size):
         record = lanes_of(heads.fields, heads.cells, place, width, size)
         own = replaced(local(rule, record, row), "noise", noise_at(before, k - start))
         record = settled(rule, record, t - 1, own)
-        value = value_at(rows, steps.scaling, here, k, h, size)
+        value = value_at(rows, steps.scaling, here, k, flags)
         if is_proportional(rule):
             record, by = step(rule, record, gradient * value, own)
             put_lanes(steps.kept, (k - start) * np.uintp(len(heads.intercept)) + h, width, record)
@@ -253,6 +255,7 @@ def _update_vector(rows, learner, heads, steps, here, t, i, buffers, h, size):
     row = context_at(rule, settings_of(learner.settings, h, size), t)
     row = _shared_lanes(learner, row, buffers, h, size)
     before, noise = noise_of(t - 1, rows.values), noise_of(t, rows.values)
+    flags = flags_at(rows, steps.scaling, h, size)
     if learner.fit_intercept:
         own = unpenalised(replaced(row, "noise", noise_at(noise, np.uintp(0))))
         record = lanes_of(heads.fields, heads.intercept, h, width, size)
@@ -273,7 +276,7 @@ def _update_vector(rows, learner, heads, steps, here, t, i, buffers, h, size):
             own = replaced(own, "noise", noise_at(before, k - start))
             record = settled(rule, record, t - 1, own)
             own = replaced(own, "noise", noise_at(noise, k - start))
-            value = value_at(rows, steps.scaling, here, k, h, size)
+            value = value_at(rows, steps.scaling, here, k, flags)
             record = advanced(rule, record, gradient * value, own)
         put_lanes(heads.cells, place, width, record)
 

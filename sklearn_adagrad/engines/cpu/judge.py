@@ -20,6 +20,10 @@ ONE_DROP = types.float64, (types.float64, types.float64, types.float64)
 MANY_DROPS = types.none, (_NUMBERS, _NUMBERS, _NUMBERS, types.intp, types.intp, _NUMBERS)
 
 
+class NoJudge(NamedTuple):
+    """For loops that need none."""
+
+
 class Judge(NamedTuple):
     """A loss as the loops see it. In plain Python, its function and itself."""
 

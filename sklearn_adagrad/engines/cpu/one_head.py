@@ -91,7 +91,7 @@ class Steps(NamedTuple):
     """What decides on the size of a row's step besides the rule."""
 
     scaling: tuple  # a ``Scaling``, or ``Unscaled``
-    solver: tuple  # the loss, for how far scores fall in small steps
+    solver: tuple  # the ``Judge`` of how far scores fall in small steps, or ``NoJudge``
     kept: np.ndarray  # room for the records of a row, once its accumulators have the gradient
     pulls: np.ndarray  # and for how far that would move its weights
 

@@ -114,17 +114,28 @@ def _stretch(rows, scaling, start, k, stop, sums):
 stretched = _either(_as_they_are, _stretched)
 
 
-def _plain_value(rows, scaling, here, k, h, size):
+def _no_flags(rows, scaling, h, size):
+    return 1.0
+
+
+def _flags(rows, scaling, h, size):
+    return load_lanes(scaling.by_column, h, size)
+
+
+# Which of ``size`` heads from ``h`` on see columns that are scaled.
+flags_at = _either(_no_flags, _flags, literal=True)
+
+
+def _plain_value(rows, scaling, here, k, flags):
     return rows.values[k]
 
 
-def _value(rows, scaling, here, k, h, size):
-    flags = load_lanes(scaling.by_column, h, size)
+def _value(rows, scaling, here, k, flags):
     return flags * here.values[k] + (1.0 - flags) * rows.values[k]
 
 
-# Entry ``k`` for ``size`` heads from ``h`` on; ``here`` is the row with its columns scaled.
-value_at = _either(_plain_value, _value, literal=True)
+# Entry ``k`` as heads of these ``flags`` see it; ``here`` is the row with its columns scaled.
+value_at = _either(_plain_value, _value)
 
 
 def _nothing_to_fetch(rows, scaling, i):
