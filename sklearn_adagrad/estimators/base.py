@@ -255,9 +255,11 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
             if row is not None:
                 raise self._divergence(problem, row, loss, bound, state)
 
-        def judge(held, bound, state):
-            part, bound = _take(problem, held, self.n_features_in_), bound._replace(mixes=False)
-            return self._losses_of(part, loss, bound, state, clips=True)
+        def take(rows):
+            return _take(problem, rows, self.n_features_in_)
+
+        def judge(part, bound, state):
+            return self._losses_of(part, loss, bound._replace(mixes=False), state, clips=True)
 
         def begin_with(learner=None):
             state = begin()
@@ -265,9 +267,9 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
                 return state
             return candidate_state(state, bound, learner, unstacked(bound, learner))
 
-        return Crossfit(
-            learn, judge, begin_with, folds, problem.weights, max(1, work), bound, random
-        ).run(monitor, self.max_iter)
+        return Crossfit(learn, take, judge, begin_with, folds, max(1, work), bound, random).run(
+            monitor, self.max_iter
+        )
 
     @accounted
     def _progressive_partial_fit(self, X, y, sample_weight=None, **begin):

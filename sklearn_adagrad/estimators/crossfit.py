@@ -20,6 +20,7 @@ from .training import epoch_of
 N_FOLDS = 5
 FEWEST = 2 * N_FOLDS  # rows
 _SMALL = 1e6  # entries times outputs, below which all models are judged
+_BYTES = 1e8  # that all of them may take, with copies of the best
 _WORK = 5e6  # entries times outputs that are learnt in any case: epochs of little data cost nothing
 _BETTER = 0.997  # times the loss before: less is taken for chance
 _PATIENCE, _SHARE = 2, 0.5  # epochs without an improvement, and as a share of those before
@@ -46,7 +47,7 @@ def folds_of(labels, random_state):
 
 
 class Fold:
-    """A model that learns all rows but those of one fold."""
+    """A model that learns the rows ``order``, and not the problem ``held``."""
 
     def __init__(self, order, held, state):
         self.order, self.held, self.state = order, held, state
@@ -61,22 +62,27 @@ class Fold:
 
 
 class Crossfit:
-    """Models of several folds of the rows of ``problem``; a fold of -1 is for rows of no weight.
+    """Models of several folds of rows; a fold of -1 is for rows of no weight.
 
-    ``learn(order, bound, state)`` is one epoch, ``judge(held, bound, state)`` the sums of the
-    losses of held-out rows by head, and ``begin()`` a state before all, or ``begin(n)`` that of
-    learner ``n``.
+    ``learn(order, bound, state)`` is one epoch, ``take(rows)`` the problem of some rows,
+    ``judge(problem, bound, state)`` the sums of its losses by head, and ``begin()`` a state before
+    all, or ``begin(n)`` that of learner ``n``.
     """
 
-    def __init__(self, learn, judge, begin, folds, weights, work, bound, random_state):
+    def __init__(self, learn, take, judge, begin, folds, work, bound, random_state):
         self._learn, self._judge, self._begin = learn, judge, begin
         self._bound, self._random = bound, random_state
         parts = [(np.flatnonzero((folds >= 0) & (folds != n)), np.flatnonzero(folds == n))
                  for n in range(N_FOLDS)]  # fmt: skip
-        n_judged = N_FOLDS if work < _SMALL else 1
-        self._first = [Fold(*part, begin()) for part in parts[:n_judged]]
-        self._others = parts[n_judged:]
-        self._judged = sum(weights[each.held].sum() for each in self._first)
+        lead = begin()
+        is_small = work < _SMALL and 2 * N_FOLDS * lead.n_bytes < _BYTES
+        states = [lead, *(begin() for _ in range(N_FOLDS - 1))] if is_small else [lead]
+        self._first = [
+            Fold(order, take(held), state)
+            for (order, held), state in zip(parts, states, strict=False)
+        ]
+        self._others = [order for order, _ in parts[len(states) :]]
+        self._judged = sum(each.held.weights.sum() for each in self._first)
         self._least = _WORK / ((N_FOLDS - 1) * work) if work < _SMALL else 0.0
 
     def run(self, monitor, max_iter):
@@ -129,7 +135,7 @@ class Crossfit:
         """The mean of what all models learn in so many epochs."""
         single = unstacked(self._bound, chosen)
         states = [candidate_state(each.best, self._bound, chosen, single) for each in self._first]
-        for order, _ in self._others:
+        for order in self._others:
             state = self._begin(chosen)
             for _ in range(n_epochs):
                 self._epoch(order, single, state)

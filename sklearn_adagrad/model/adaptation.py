@@ -22,8 +22,8 @@ def by_head(value, n_heads):
     """A number for each candidate as one for each head; anything else as it is."""
     if np.ndim(value) < 2:
         return value
-    value = np.repeat(value, n_heads // value.shape[1], axis=1)
-    return np.pad(value, ((0, 0), (0, padded(n_heads) - n_heads)), mode="edge")
+    heads = np.minimum(np.arange(padded(n_heads)), n_heads - 1)
+    return value[:, heads // (n_heads // value.shape[1])]
 
 
 def up_to_date(bound, record, t, is_intercept=False):

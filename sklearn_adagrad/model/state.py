@@ -62,6 +62,11 @@ class State(NamedTuple):
         return self.tables["weights"].dtype[0].base
 
     @property
+    def n_bytes(self):
+        """How many bytes the tables take."""
+        return sum(table.nbytes for table in self.tables.values())
+
+    @property
     def t(self):
         """How many rows were learnt."""
         return int(self.totals["t"][0])
