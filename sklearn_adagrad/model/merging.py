@@ -20,20 +20,28 @@ def merged(bound, lead, single, states):
     new = new_state(bound, first.n_features, first.dtype, first.n_heads)
     new.totals["t"] = t
     _merge_scales(new, lead, states)
-    for table in new.tables:
-        is_intercept = table == "intercept"
-        mean, weights = _mean(single, states, table)
-        for n in range(bound.n_candidates):
-            own = unstacked(bound, n)
-            heads = slice(n * first.n_heads, (n + 1) * first.n_heads)
-            scale = 1.0 if is_intercept else _scale(own, new)
-            record = mean._make(
-                _scaled(name, value, scale) for name, value in zip(mean._fields, mean, strict=True)
-            )
-            record = made_of(record, weights * scale, single, own, t, is_intercept)
-            for name, values in record._asdict().items():
-                new.tables[table][name][:, heads] = values
+    with np.errstate(over="ignore", under="ignore"):
+        for table in new.tables:
+            _merge(new, bound, single, states, table)
     return new
+
+
+def _merge(new, bound, single, states, table):
+    is_intercept, n_outputs = table == "intercept", states[0].n_heads
+    mean, weights = _mean(new, single, states, table)
+    for n in range(bound.n_candidates):
+        own, heads = unstacked(bound, n), slice(n * n_outputs, (n + 1) * n_outputs)
+        scale = 1.0
+        if not is_intercept and own.settings.by_column != single.settings.by_column:
+            largest = new.beside["largest"][:, np.newaxis]
+            scale = largest if own.settings.by_column else _quotient(1.0, largest)
+        record = type(mean)(
+            *(_scaled(name, value, scale) for name, value in mean._asdict().items())
+        )
+        weights_of_own = _times(weights, scale)
+        record = made_of(record, weights_of_own, single, own, new.t, is_intercept)
+        for name, values in record._asdict().items():
+            new.tables[table][name][:, heads] = values
 
 
 def _merge_scales(new, lead, states):
@@ -47,39 +55,40 @@ def _merge_scales(new, lead, states):
     new.beside["targets"][:] = np.tile(targets, new.n_heads // targets.shape[1])
 
 
-def _scale(own, state):
-    """By what weights for rows as they are are multiplied for a learner's columns."""
-    if not own.settings.by_column:
-        return 1.0
-    return state.beside["largest"][:, np.newaxis]
-
-
 def _scaled(name, value, scale):
+    """A field for columns that are divided by so much more."""
     if name in _LIKE_WEIGHTS:
-        return value * scale
+        return _times(value, scale)
     if name == "accumulator":
-        return value * _inverse(scale * scale)
+        inverse = _quotient(1.0, scale)
+        return _times(_times(value, inverse), inverse)
     return value
 
 
-def _inverse(scale):
-    """One over ``scale``, or 0 for a column without values."""
-    scale = np.asarray(scale)
-    return np.divide(1.0, scale, out=np.zeros(scale.shape), where=scale > 0)
+def _times(value, scale):
+    """The product; 0 stays 0."""
+    return np.multiply(value, scale, out=np.zeros_like(value), where=value != 0.0)
 
 
-def _mean(single, states, table):
-    """The mean of the records of a table, and of the weights, for rows as they are."""
-    mean, weights = None, 0.0
+def _quotient(a, b):
+    """``a / b``, or 0 for columns without values."""
+    a, b = np.broadcast_arrays(a, b)
+    return np.divide(a, b, out=np.zeros(b.shape), where=b > 0)
+
+
+def _mean(new, single, states, table):
+    """The mean of the records of a table, and of the weights, with the scales of ``new``."""
+    mean, weights, is_intercept = None, 0.0, table == "intercept"
     for state in states:
-        cells, is_intercept = state.tables[table], table == "intercept"
+        cells, scale = state.tables[table], 1.0
+        if single.settings.by_column and not is_intercept:
+            scale = _quotient(new.beside["largest"], state.beside["largest"])[:, np.newaxis]
         record, row = up_to_date(single, record_of_cells(cells), state.t, is_intercept)
         shape, n = (len(cells), -1), state.n_heads
-        inverse = 1.0 if is_intercept else _inverse(_scale(single, state))
         own = weight(single.rule, record, row).reshape(shape)[:, :n]
-        weights = weights + own * inverse / len(states)
+        weights = weights + _times(own, scale) / len(states)
         fields = {
-            name: _scaled(name, value.reshape(shape)[:, :n], inverse) / len(states)
+            name: _scaled(name, value.reshape(shape)[:, :n], scale) / len(states)
             for name, value in record._asdict().items()
         }
         mean = fields if mean is None else {name: mean[name] + fields[name] for name in fields}
