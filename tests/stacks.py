@@ -73,11 +73,11 @@ STACKS = {
         lambda of: Averaged(Admission("dual_averaging", of(3, 2)), of(1, 7)),
         "",
     ),
-    "scale-free": (lambda of: ScaleFree("adagrad", of(True, False)), "number"),
+    "scale-free": (lambda of: ScaleFree("adagrad", of(True, False)), "only number"),
     "importance-aware": (lambda of: ImportanceAware("adagrad"), "decay"),
     "scale-free, importance-aware": (
         lambda of: clipped(of, ImportanceAware(ScaleFree("adagrad", of(True, False)))),
-        "array",
+        "only array",
     ),
     "scale-free, importance-aware ftrl": (
         lambda of: ScaleFree(ImportanceAware(Admission("ftrl", of(1, 3)))),

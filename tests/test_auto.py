@@ -35,7 +35,6 @@ KINDS = {
     "two classes": (AdagradClassifier, 2, "float32", {}),
     "three classes": (AdagradClassifier, 3, "float64", PENALTY),
     "multinomial": (AdagradClassifier, 3, "float32", {"multi_class": "multinomial"}),
-    "labels": (AdagradClassifier, "labels", "float64", {}),
     "regressor": (AdagradRegressor, "numbers", "float64", {}),
     "columns": (AdagradRegressor, "columns", "float64", {"rule": "dual_averaging", **PENALTY}),
 }  # every kernel takes seconds to compile
@@ -51,7 +50,6 @@ def problem_of(kind, seed=0):
     scales = 10.0 ** rng.integers(-3, 4, N_FEATURES)
     X = sparse.csr_array(random_rows(rng, N_ROWS, N_FEATURES) * scales).astype(dtype)
     y = {
-        "labels": lambda: rng.integers(0, 2, (N_ROWS, 3)),
         "numbers": lambda: 100.0 + rng.standard_normal(N_ROWS),
         "columns": lambda: rng.standard_normal((N_ROWS, 2)),
     }.get(target, lambda: rng.permutation(np.arange(N_ROWS) % target))()
