@@ -9,8 +9,14 @@ from sklearn.datasets import load_wine
 from sklearn.metrics import log_loss
 
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor
+from sklearn_adagrad.engines import ENGINES
 from sklearn_adagrad.estimators import crossfit
-from sklearn_adagrad.model.binding import LEARNERS
+from sklearn_adagrad.estimators.training import Problem
+from sklearn_adagrad.input.checks import check_rows
+from sklearn_adagrad.input.targets import of_columns
+from sklearn_adagrad.model.binding import LEARNERS, unstacked
+from sklearn_adagrad.model.merging import merged
+from sklearn_adagrad.model.state import candidate_state, field
 from sklearn_adagrad.rules import ImportanceAware, ScaleFree
 
 
@@ -142,3 +148,42 @@ def test_stop():
     assert stops([1.0, 2.0], [1.1, 1.9], [1.2, 1.8], [1.3, 1.7]) == 3  # the best waited twice
     assert stops(1.0, 0.999, 0.998, 0.9975) == 3  # too little is no improvement
     assert stops(1.0, 1.1, 1.2, 1.3, least=4) == 4
+
+
+@pytest.mark.parametrize("rule", ["adagrad", "ftrl", "dual_averaging"])
+@pytest.mark.parametrize("learner", range(len(LEARNERS)))
+def test_every_learner_goes_on_from_the_mean(learner, rule):
+    """Whichever was the best, and whatever the scales of each fold."""
+    rng = np.random.default_rng(learner)
+    X, score = rows_of(rng)
+    y = (score > 0).astype(int)
+    parts = [
+        AdagradClassifier(lr="auto", rule=rule).partial_fit(X[n::2], y[n::2], classes=[0, 1])
+        for n in range(2)
+    ]
+    bound = parts[0]._bound
+    single = unstacked(bound, learner)
+    states = [candidate_state(each._state, bound, learner, single) for each in parts]
+    state = merged(bound, parts[0]._state, single, states)
+    for table in state.tables:
+        mean = np.mean([field(single, each, table, "weight") for each in states], axis=0)
+        for n in range(len(LEARNERS)):
+            state.beside["shares"][:] = np.arange(len(LEARNERS)) == n
+            np.testing.assert_allclose(field(bound, state, table, "weight"), mean, rtol=1e-9)
+
+
+def test_values_beyond_the_scale_of_their_column_do_not_decide():
+    """In columns that are divided; rows as they are have no scale to be within."""
+    model = AdagradClassifier(lr="auto").partial_fit(np.eye(3), [0, 1, 0], classes=[0, 1])
+
+    def losses(value, **more):
+        row = check_rows(model, [[0.0, value, 0.0]], reset=False, inspect=ENGINES["cpu"].inspect)
+        part = Problem(row[0], of_columns(np.array([[1.0]])), np.ones(1), value)
+        bound = model._bound._replace(mixes=False)
+        return model._losses_of(part, model._loss(), bound, model._state, **more)
+
+    by_column = np.array([each for _, each in LEARNERS])
+    within, beyond = losses(1.0, clips=True), losses(1e3, clips=True)
+    np.testing.assert_array_equal(beyond[by_column], within[by_column])
+    assert (beyond != within)[~by_column].all()
+    assert (losses(1e3) != losses(1.0)).all()

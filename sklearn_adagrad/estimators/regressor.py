@@ -46,8 +46,8 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         smaller if a row has many features; it is the one parameter that is always worth a search.
         "auto" needs none, and no scaling: four learners with different rates, three of them on
         columns divided by their scales, are averaged by how well they predict; see
-        :doc:`no_tuning`. It takes about five times the time of one rate, and four times the memory
-        and 4 or 8 bytes per feature. A number is the plain rule.
+        :doc:`no_tuning`. It takes four to eight times the time of one rate, and four times the
+        memory and 4 or 8 bytes per feature. A number is the plain rule.
     eps : float, default=1e-10
         Added to the root of the accumulator, outside the root; the default is PyTorch's. It
         makes the steps of features with small gradients smaller: large values, up to 1, help on
@@ -95,8 +95,8 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         "auto" is False where ``lr`` is a number. With ``lr="auto"`` and at least ten rows, ``fit``
         finds the number of epochs and the learner by rows held out in five folds, of which
         ``validation_fraction``, ``tol`` and ``n_iter_no_change`` say nothing, and returns the mean
-        of the five models; see :doc:`no_tuning`. This takes memory for up to ten states while
-        data is small, for four where it is large.
+        of the five models; see :doc:`no_tuning`. This takes memory for ten states or more while
+        these are small, for about five where they are large.
     validation_fraction : float, default=0.1
         Share of the rows to hold out for early stopping. Not used if ``X_val`` is given.
     warm_start : bool, default=False

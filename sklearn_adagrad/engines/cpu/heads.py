@@ -457,13 +457,15 @@ def _choose_rescale(*kinds):
     return _judge_by_scales if says(rule, "is_scale_free") else _judge_no_more
 
 
-def _judge_no_more(rows, learner, heads, steps, here, grows, jumps, t, i, batch, loss, limits,
-                 buffers):  # fmt: skip
+def _judge_no_more(
+    rows, learner, heads, steps, here, grows, jumps, t, i, batch, loss, limits, buffers
+):  # fmt: skip
     pass
 
 
-def _judge_by_scales(rows, learner, heads, steps, here, grows, jumps, t, i, batch, loss, limits,
-                 buffers):  # fmt: skip
+def _judge_by_scales(
+    rows, learner, heads, steps, here, grows, jumps, t, i, batch, loss, limits, buffers
+):  # fmt: skip
     n_outputs, n_heads, weight = batch.targets.n_outputs, heads.losses.shape[1], batch.weights[i]
     changed = jumps
     if steps.scaling.has_unit:
