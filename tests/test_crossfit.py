@@ -187,3 +187,22 @@ def test_values_beyond_the_scale_of_their_column_do_not_decide():
     np.testing.assert_array_equal(beyond[by_column], within[by_column])
     assert (beyond != within)[~by_column].all()
     assert (losses(1e3) != losses(1.0)).all()
+
+
+@pytest.mark.parametrize("lost", [np.nan, np.inf])
+def test_held_out_losses_beyond_all_numbers(lost, monkeypatch):
+    """A learner that has them is not chosen; if all have, there is no model."""
+    model, X, y = problem("classes")
+    judge = AdagradClassifier._losses_of
+    monkeypatch.setattr(
+        AdagradClassifier,
+        "_losses_of",
+        lambda *args, **more: np.where(np.arange(4) == 3, judge(*args, **more), lost),
+    )
+    assert "lr=20 " in model.fit(X, y).fit_summary_
+    assert np.isfinite(model.partial_fit(X, y).predict_proba(X)).all()
+    before = model.coef_
+    monkeypatch.setattr(AdagradClassifier, "_losses_of", lambda *args, **more: np.full(4, lost))
+    with pytest.raises(FloatingPointError, match="No epoch has a finite loss of held-out rows"):
+        model.fit(X, y)
+    np.testing.assert_array_equal(model.coef_, before)

@@ -110,6 +110,10 @@ class Crossfit:
                 break
         by_learner = _by_learner(curve, self._bound)
         best, chosen = (int(n) for n in np.unravel_index(by_learner.argmin(), by_learner.shape))
+        if by_learner[best, chosen] == np.inf:
+            raise FloatingPointError(
+                "No epoch has a finite loss of held-out rows: scale the features and y."
+            )
         state = self._joined(best + 1, chosen)
         self._tell(state, curve[best], chosen)
         single = unstacked(self._bound, chosen).settings
@@ -127,9 +131,9 @@ class Crossfit:
         return epoch_of(lambda order, state: self._learn(order, bound, state), order, state)
 
     def _losses(self):
-        """The mean losses of held-out rows, by head."""
+        """The mean losses of held-out rows, by head; infinite beyond the range of numbers."""
         sums = [self._judge(each.held, self._bound, each.state) for each in self._first]
-        return np.sum(sums, axis=0) / self._judged
+        return np.where(np.isfinite(sums).all(axis=0), np.sum(sums, axis=0) / self._judged, np.inf)
 
     def _joined(self, n_epochs, chosen):
         """The mean of what all models learn in so many epochs."""
