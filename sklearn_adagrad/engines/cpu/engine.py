@@ -13,6 +13,7 @@ from ...model.state import by_head
 from . import heads as several
 from . import one_head as single
 from . import rows as every_row
+from .head_vectors import Buffers, Heads, sizes_of
 from .judge import NoJudge
 from .losses import judge_of, solver_of
 from .mixture import Mixture, Unmixed
@@ -208,8 +209,8 @@ def _arrays(state):
     fields, kind = cells.dtype, cells.dtype[0].base
     names = np.empty(0, [(name, fields[name].base) for name in fields.names])
     cells, intercept = cells.view(kind), intercept.view(kind)
-    sizes = several.sizes_of(padded(state.n_heads))
-    return several.Heads(names, sizes, cells, intercept, state.totals, state.losses)
+    sizes = sizes_of(padded(state.n_heads))
+    return Heads(names, sizes, cells, intercept, state.totals, state.losses)
 
 
 def _buffers(state):
@@ -218,7 +219,7 @@ def _buffers(state):
 
 def _buffers_for(n_heads, dtype):
     kinds = (*[dtype] * 5, *[np.float64] * 7)
-    return several.Buffers(*(np.zeros(padded(n_heads), kind) for kind in kinds))
+    return Buffers(*(np.zeros(padded(n_heads), kind) for kind in kinds))
 
 
 def _read_only(targets):

@@ -1,350 +1,17 @@
-"""The loop for several heads: models that learn the same rows at the same time.
-
-Fetching the record of a feature costs more than updating it. So the records of all heads lie side
-by side, field by field: the weights of all heads, then all their accumulators, and so on. A
-vector holds neighbouring heads, and no record has to be transposed. Records need not be asked for
-ahead either: while one is fetched, there is enough to do for the others.
-"""
-
-from typing import NamedTuple
+"""The loop for several heads: models that learn the same rows at the same time."""
 
 import numpy as np
-from numba import types
-from numba.core import cgutils
 
-from ...arithmetic.arrays import load_lanes, pointer_to, store
-from ...arithmetic.jit import by_type, compiled, emits, inlined, says, shared
-from ...arithmetic.lanes import WIDE, Lanes, any_lane, index, sqrt
-from ...arithmetic.rounding import noise_at, noise_of
-from ...arithmetic.tuples import replaced
-from ...formulas.rules import (
-    Settings,
-    advanced,
-    context_at,
-    factor,
-    is_importance_aware,
-    is_proportional,
-    is_scale_free,
-    local,
-    moved,
-    pull,
-    settled,
-    skips_zero_gradient,
-    step,
-    unpenalised,
-    weight,
-)
+from ...arithmetic.jit import by_type, compiled, inlined, says, shared
+from ...formulas.rules import factor, is_scale_free
 from ...input.targets import show
-from .judge import drop_heads, judge_heads
+from .head_steps import shorten, size_steps
+from .head_vectors import score_row, update_row
+from .judge import judge_heads
 from .mixture import average, mix, tell, weigh
-from .records import keep_rolled, lanes_of, put_lanes
-from .rows import BLOCK, fetch_row, inspect, max_abs_of, norm_of, span
-from .scaling import (
-    base_of,
-    fetch_scales,
-    flags_at,
-    learn_scales,
-    learn_target,
-    norm_for,
-    stretched,
-    stride,
-    value_at,
-)
+from .rows import BLOCK, fetch_row, inspect, max_abs_of
+from .scaling import base_of, fetch_scales, learn_scales, learn_target, stretched
 from .subnormal import flush, restore
-
-# What vectors there are is a type and not a number: the compiler leaves out the others.
-
-
-class Four(NamedTuple):
-    """One vector of four heads."""
-
-    sizes = (4,)
-
-
-class Eights(NamedTuple):
-    """Vectors of eight."""
-
-    sizes = (8,)
-
-
-class EightsAndFour(NamedTuple):
-    """Vectors of eight, and one of four."""
-
-    sizes = (8, 4)
-
-
-def sizes_of(width):
-    """The vectors that ``width`` numbers are: the others need not be compiled."""
-    if width == 4:
-        return Four()
-    return EightsAndFour() if width % WIDE else Eights()
-
-
-class Heads(NamedTuple):
-    """All that several heads remember: their records are seen as plain numbers."""
-
-    fields: np.ndarray  # empty: its dtype names the fields of a record
-    sizes: tuple
-    cells: np.ndarray
-    intercept: np.ndarray
-    totals: np.ndarray
-    losses: np.ndarray
-
-
-class Buffers(NamedTuple):
-    """Buffers with a number for each head."""
-
-    sums: np.ndarray  # of the dtype of the rows, as are the others up to the shares
-    zeros: np.ndarray
-    steps: np.ndarray
-    pulls: np.ndarray
-    shares: np.ndarray
-    scores: np.ndarray  # float64, as are the others
-    targets: np.ndarray
-    gradients: np.ndarray
-    losses: np.ndarray
-    bases: np.ndarray  # what the scores are counted from
-    reaches: np.ndarray
-    drops: np.ndarray
-
-
-def settings_of(settings, h, size):
-    """The hyper-parameters of the heads from ``h`` on: numbers that all share, or lanes."""
-    if np.ndim(settings.lr) == 0:
-        return settings
-    return Settings(*(field[h : h + size] if np.ndim(field) else field for field in settings))
-
-
-@emits(settings_of, literal=True)
-def _settings_of(settings, h, size):
-    if not isinstance(size, types.IntegerLiteral):
-        return None
-    kinds, arrays = list(settings.types), [n for n, kind in enumerate(settings.types)
-                                           if isinstance(kind, types.Array)]  # fmt: skip
-    for n in arrays:
-        kinds[n] = Lanes(kinds[n].dtype, size.literal_value)
-    result = types.NamedTuple(kinds, Settings)
-
-    def emit(context, builder, args):
-        fields, first = cgutils.unpack_tuple(builder, args[0]), index(context, builder, h, args[1])
-        for n in arrays:
-            lanes = context.get_value_type(kinds[n])
-            pointer, align = pointer_to(
-                context, builder, settings.types[n], fields[n], first, lanes
-            )
-            fields[n] = builder.load(pointer, align=align)
-        return context.make_tuple(builder, result, fields)
-
-    return result, emit
-
-
-def _if_any(function):
-    """Let ``function`` do nothing where the heads, its third argument, have no such vector."""
-
-    @by_type(function, literal=True)
-    def choose(*kinds):
-        heads, size = kinds[2], kinds[-1]
-        if not isinstance(size, types.IntegerLiteral):
-            return None
-        sizes = heads.types[heads.fields.index("sizes")].instance_class.sizes
-        return function if size.literal_value in sizes else _nothing
-
-    return function
-
-
-def _nothing(rows, learner, heads, steps, here, t, i, numbers, h, size):
-    pass
-
-
-@_if_any
-def _score_vector(rows, learner, heads, steps, here, t, i, sums, h, size):
-    """Write the scores by ``size`` heads from ``h`` on into ``sums``."""
-    (start, stop), width = span(rows, i), np.uintp(len(sums))
-    row = context_at(learner.rule, settings_of(learner.settings, h, size), t)
-    own = unpenalised(row)
-    record = lanes_of(heads.fields, heads.intercept, h, width, size)
-    record = settled(learner.intercept_rule, record, t, own)
-    total = weight(learner.intercept_rule, record, own)
-    flags = flags_at(rows, steps.scaling, h, size)
-    for k in range(start, stop):
-        keep_rolled()
-        place = np.uintp(rows.indices[k]) * np.uintp(len(heads.intercept)) + h
-        record = lanes_of(heads.fields, heads.cells, place, width, size)
-        own = local(learner.rule, record, row)
-        record = settled(learner.rule, record, t, own)
-        value = value_at(rows, steps.scaling, here, k, flags)
-        total = total + weight(learner.rule, record, own) * value  # += would need a view
-    store(sums, h, total)
-
-
-@inlined
-def _score(rows, learner, heads, steps, here, t, i, sums):
-    """The scores of row ``i`` by all heads, without what they are counted from."""
-    width = np.uintp(len(sums))
-    wide = width - width % WIDE
-    for h in range(np.uintp(0), wide, WIDE):
-        _score_vector(rows, learner, heads, steps, here, t, i, sums, h, 8)
-    if wide < width:
-        _score_vector(rows, learner, heads, steps, here, t, i, sums, wide, 4)
-
-
-@_if_any
-def _pull_vector(rows, learner, heads, steps, here, t, i, buffers, h, size):
-    """Write how far all of the gradients would take the scores of ``size`` heads from ``h`` on."""
-    (start, stop), width = span(rows, i), np.uintp(len(buffers.steps))
-    rule, intercept_rule = learner.rule, learner.intercept_rule
-    row = context_at(rule, settings_of(learner.settings, h, size), t)
-    before, gradient = noise_of(t - 1, rows.values), load_lanes(buffers.steps, h, size)
-    total, flags = 0.0 * gradient, flags_at(rows, steps.scaling, h, size)
-    if learner.fit_intercept:
-        own = unpenalised(row)
-        record = lanes_of(heads.fields, heads.intercept, h, width, size)
-        record = settled(intercept_rule, record, t - 1, own)
-        total = pull(intercept_rule, record, gradient, local(intercept_rule, record, own))
-    for k in range(start, stop):
-        keep_rolled()
-        place = np.uintp(rows.indices[k]) * np.uintp(len(heads.intercept)) + h
-        record = lanes_of(heads.fields, heads.cells, place, width, size)
-        own = replaced(local(rule, record, row), "noise", noise_at(before, k - start))
-        record = settled(rule, record, t - 1, own)
-        value = value_at(rows, steps.scaling, here, k, flags)
-        if is_proportional(rule):
-            record, by = step(rule, record, gradient * value, own)
-            put_lanes(steps.kept, (k - start) * np.uintp(len(heads.intercept)) + h, width, record)
-            store(steps.pulls, (k - start) * width + h, by)
-            total = total + value * by
-        else:
-            total = total + value * pull(rule, record, gradient * value, own)
-    store(buffers.pulls, h, total)
-
-
-def _shared_lanes(learner, row, buffers, h, size):
-    """``row`` with the shares of the heads, where the rule takes any."""
-    if is_importance_aware(learner.rule) or is_scale_free(learner.rule):
-        return _with_shares(learner, row, buffers, h, size)
-    return row
-
-
-@by_type(_shared_lanes, literal=True)
-def _choose_shared(*kinds):
-    return _with_shares if _sizes_steps(kinds[0]) else _without_shares
-
-
-def _sizes_steps(learner):
-    """Whether the rule of a learner of this type decides on the size of steps."""
-    rule = learner.types[learner.fields.index("rule")]
-    return says(rule, "is_importance_aware") or says(rule, "is_scale_free")
-
-
-def _with_shares(learner, row, buffers, h, size):
-    return replaced(row, "share", load_lanes(buffers.shares, h, size))
-
-
-def _without_shares(learner, row, buffers, h, size):
-    return row
-
-
-@_if_any
-def _update_vector(rows, learner, heads, steps, here, t, i, buffers, h, size):
-    """Learn row ``i`` as the row of time ``t`` with ``size`` heads from ``h`` on."""
-    rule, intercept_rule = learner.rule, learner.intercept_rule
-    gradient = load_lanes(buffers.steps, h, size)
-    if skips_zero_gradient(rule) and not any_lane(gradient):
-        return
-    (start, stop), width = span(rows, i), np.uintp(len(buffers.steps))
-    row = context_at(rule, settings_of(learner.settings, h, size), t)
-    row = _shared_lanes(learner, row, buffers, h, size)
-    before, noise = noise_of(t - 1, rows.values), noise_of(t, rows.values)
-    flags = flags_at(rows, steps.scaling, h, size)
-    if learner.fit_intercept:
-        own = unpenalised(replaced(row, "noise", noise_at(noise, np.uintp(0))))
-        record = lanes_of(heads.fields, heads.intercept, h, width, size)
-        record = settled(intercept_rule, record, t - 1, own)
-        put_lanes(heads.intercept, h, width, advanced(intercept_rule, record, gradient, own))
-    for k in range(start, stop):
-        keep_rolled()
-        place = np.uintp(rows.indices[k]) * np.uintp(len(heads.intercept)) + h
-        if is_importance_aware(rule) and is_proportional(rule):
-            kept = (k - start) * np.uintp(len(heads.intercept)) + h
-            record = lanes_of(heads.fields, steps.kept, kept, width, size)
-            by = row.share * load_lanes(steps.pulls, (k - start) * width + h, size)
-            own = replaced(local(rule, record, row), "noise", noise_at(noise, k - start))
-            record = moved(rule, record, by, own)
-        else:
-            record = lanes_of(heads.fields, heads.cells, place, width, size)
-            own = local(rule, record, row)
-            own = replaced(own, "noise", noise_at(before, k - start))
-            record = settled(rule, record, t - 1, own)
-            own = replaced(own, "noise", noise_at(noise, k - start))
-            value = value_at(rows, steps.scaling, here, k, flags)
-            record = advanced(rule, record, gradient * value, own)
-        put_lanes(heads.cells, place, width, record)
-
-
-@inlined
-def _pull(rows, learner, heads, steps, here, t, i, buffers):
-    """How far all of the gradients would take the scores of row ``i``."""
-    width = np.uintp(len(buffers.steps))
-    wide = width - width % WIDE
-    for h in range(np.uintp(0), wide, WIDE):
-        _pull_vector(rows, learner, heads, steps, here, t, i, buffers, h, 8)
-    if wide < width:
-        _pull_vector(rows, learner, heads, steps, here, t, i, buffers, wide, 4)
-
-
-@inlined
-def _update(rows, learner, heads, steps, here, t, i, buffers):
-    """Learn row ``i`` as the row of time ``t``, with the gradients and shares in ``buffers``."""
-    width = np.uintp(len(buffers.steps))
-    wide = width - width % WIDE
-    for h in range(np.uintp(0), wide, WIDE):
-        _update_vector(rows, learner, heads, steps, here, t, i, buffers, h, 8)
-    if wide < width:
-        _update_vector(rows, learner, heads, steps, here, t, i, buffers, wide, 4)
-
-
-def _size_steps(learner, rows, heads, steps, here, t, i, weight, n_outputs, buffers):
-    """Let ``buffers`` have the shares of the gradients that move weights."""
-    if is_importance_aware(learner.rule):
-        _limit_steps(learner, rows, heads, steps, here, t, i, weight, n_outputs, buffers)
-    elif is_scale_free(learner.rule):
-        _scale_steps(learner, rows, heads, steps, here, t, i, weight, n_outputs, buffers)
-
-
-@by_type(_size_steps)
-def _choose_size_steps(*kinds):
-    rule = kinds[0].types[kinds[0].fields.index("rule")]
-    if says(rule, "is_importance_aware"):
-        return _limit_steps
-    return _scale_steps if says(rule, "is_scale_free") else _keep_steps
-
-
-def _keep_steps(learner, rows, heads, steps, here, t, i, weight, n_outputs, buffers):
-    pass
-
-
-def _scale_steps(learner, rows, heads, steps, here, t, i, weight, n_outputs, buffers):
-    for h in range(heads.losses.shape[1]):
-        buffers.shares[h] = stride(rows, steps.scaling, h)
-
-
-def _limit_steps(learner, rows, heads, steps, here, t, i, weight, n_outputs, buffers):
-    n_heads, root = heads.losses.shape[1], sqrt(weight)
-    for h in range(n_heads):
-        buffers.steps[h] = buffers.gradients[h] / root
-    _pull(rows, learner, heads, steps, here, t, i, buffers)
-    for h in range(n_heads):
-        reach = np.float64(buffers.pulls[h]) / np.float64(buffers.steps[h])
-        reach *= weight * stride(rows, steps.scaling, h)
-        buffers.reaches[h] = reach if reach > 0.0 else 0.0
-    drop_heads(
-        steps.solver, buffers.targets, buffers.scores, buffers.reaches, n_outputs, n_heads,
-        buffers.drops,
-    )  # fmt: skip
-    for h in range(n_heads):
-        most = root * stride(rows, steps.scaling, h)
-        share = buffers.drops[h] / np.float64(buffers.pulls[h])
-        buffers.shares[h] = share if 0.0 <= share < most else most
 
 
 @inlined
@@ -428,21 +95,6 @@ def judge_row(batch, i, loss, losses, limits, buffers, dropped):
     return True, dropped
 
 
-@inlined
-def _shorten(rows, learner, steps, here, i, limits, n_heads, buffers):
-    """Let the gradients of a row's weights be no longer than allowed."""
-    if limits.max_norm < np.inf:
-        plain = scaled = norm_of(rows, i, learner.fit_intercept)
-        if is_scale_free(learner.rule):
-            scaled = norm_of(here, i, learner.fit_intercept)
-        for h in range(n_heads):
-            norm = norm_for(rows, steps.scaling, h, scaled, plain)
-            size = norm * abs(buffers.gradients[h])
-            buffers.gradients[h] *= limits.max_norm / size if size > limits.max_norm else 1.0
-    for h in range(n_heads):
-        buffers.steps[h] = buffers.gradients[h]
-
-
 def _rescale(rows, learner, heads, steps, here, grows, jumps, t, i, batch, loss, limits, buffers):
     """Let a scale-free rule know of row ``i``, and judge the row by the scales that this makes."""
     if is_scale_free(learner.rule):
@@ -475,7 +127,7 @@ def _judge_by_scales(
             buffers.bases[h] = base
     learn_scales(rows, steps.scaling, i, weight, grows, learner.fit_intercept)
     if jumps:
-        _score(rows, learner, heads, steps, here, t, i, buffers.sums)
+        score_row(rows, learner, heads, steps, here, t, i, buffers.sums)
     if changed:
         _judge(loss, buffers, buffers.sums, n_outputs, n_heads, weight)
         largest = limits.gradient / max_abs_of(rows, i)
@@ -502,7 +154,7 @@ def learn_heads(batch, loss, learner, steps, mixture, heads, limits, ahead, buff
         if weights[i] == 0:
             continue
         here, learning, grows, jumps = stretched(rows, steps.scaling, i)
-        _score(rows, learner, heads, steps, here, t, i, buffers.sums)
+        score_row(rows, learner, heads, steps, here, t, i, buffers.sums)
         for h in range(n_heads):
             buffers.bases[h] = base_of(rows, steps.scaling, h)
         later = p + ahead.rows
@@ -526,9 +178,9 @@ def learn_heads(batch, loss, learner, steps, mixture, heads, limits, ahead, buff
             rows, learner, heads, steps, here, grows, jumps, t, i, batch, loss, limits, buffers
         )
         t += 1
-        _shorten(rows, learner, steps, here, i, limits, n_heads, buffers)
-        _size_steps(learner, rows, heads, steps, here, t, i, weights[i], targets.n_outputs, buffers)
-        _update(rows, learner, heads, steps, here, t, i, buffers)
+        shorten(rows, learner, steps, here, i, limits, n_heads, buffers)
+        size_steps(learner, rows, heads, steps, here, t, i, weights[i], targets.n_outputs, buffers)
+        update_row(rows, learner, heads, steps, here, t, i, buffers)
     totals["t"], totals["weight"], totals["epoch_weight"] = t, weight_sum, epoch_weight
     restore(before)
     return done
@@ -551,7 +203,7 @@ def score_heads(rows, bits, n_features, learner, steps, mixture, heads, buffers,
             later = i + BLOCK
             fetch_row(rows, np.uintp(later if later < n_rows else n_rows - 1))
             here, _, _, _ = stretched(rows, steps.scaling, np.uintp(i))
-            _score(rows, learner, heads, steps, here, t, np.uintp(i), buffers.sums)
+            score_row(rows, learner, heads, steps, here, t, np.uintp(i), buffers.sums)
             for h in range(heads.losses.shape[1]):
                 buffers.scores[h] = base_of(rows, steps.scaling, h) + buffers.sums[h]
             average(mixture, heads.losses, buffers)
