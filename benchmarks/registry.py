@@ -27,6 +27,7 @@ NAMES = (
     "saving",
     "published",
     "no_tuning",
+    "nothing_set",
 )
 
 

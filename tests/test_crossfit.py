@@ -50,7 +50,7 @@ def by_hand(model, X, y, folds):
     rule = ImportanceAware(ScaleFree("adagrad", by_column=dict(LEARNERS)[lr]))
     parameters = {"lr": lr, "rule": rule, "max_iter": n_epochs, "tol": None}
     coef, intercept = [], []
-    for n in range(crossfit.N_FOLDS):
+    for n in range(folds.max() + 1):
         own = type(model)(**parameters, shuffle=False).fit(X[folds != n], y[folds != n])
         coef.append(own.coef_)
         intercept.append(own.intercept_)
@@ -62,17 +62,19 @@ def by_hand(model, X, y, folds):
 def test_the_model_is_the_mean_of_those_of_the_folds(kind, is_small, monkeypatch):
     if not is_small:
         monkeypatch.setattr(crossfit, "_SMALL", 0)
+    n_folds = crossfit.N_FOLDS if is_small else crossfit.N_FOLDS_OF_MANY
     model, X, y = problem(kind)
     model.fit(X, y)
     labels = y if kind in ("classes", "three") else np.zeros(len(y))
-    coef, intercept = by_hand(model, X, y, crossfit.folds_of(labels, None))
+    folds = crossfit.folds_of(labels, np.ones(len(y)), n_folds, None)
+    coef, intercept = by_hand(model, X, y, folds)
     np.testing.assert_allclose(model.coef_, coef, rtol=1e-9)
     np.testing.assert_allclose(model.intercept_, intercept, rtol=1e-9)
     assert len(model.validation_loss_curve_) == len(model.loss_curve_) == model.n_iter_
     best = min(model.validation_loss_curve_)
     assert best == model.validation_loss_curve_[model.best_n_iter_ - 1]
     assert model.progressive_loss_ == pytest.approx(best, rel=1e-12)
-    assert f"after epoch {model.best_n_iter_} of {model.n_iter_}" in model.fit_summary_
+    assert f"mean of {n_folds} models after epoch {model.best_n_iter_} of" in model.fit_summary_
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -104,9 +106,11 @@ def test_a_fit_is_decided_by_random_state():
 
 def test_every_label_has_its_share_in_every_fold():
     labels = np.repeat([2, 0, 1], [7, 50, 25])
-    folds = crossfit.folds_of(labels, np.random.RandomState(0))
+    weights = np.arange(len(labels)) != 6
+    folds = crossfit.folds_of(labels, weights, 5, np.random.RandomState(0))
+    assert np.flatnonzero(folds < 0).tolist() == [6]
     for label, least in ((0, 10), (1, 5), (2, 1)):
-        counts = np.bincount(folds[labels == label], minlength=crossfit.N_FOLDS)
+        counts = np.bincount(folds[weights & (labels == label)], minlength=5)
         assert counts.min() >= least
         assert counts.max() <= least + 1
 

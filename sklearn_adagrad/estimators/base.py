@@ -25,7 +25,7 @@ from ..model.state import (
     settle,
 )
 from .calls import ACCOUNT, ALL, NOTHING, Pending, accounted, turn_of
-from .crossfit import FEWEST, Crossfit, folds_of
+from .crossfit import FEWEST, Crossfit
 from .divergence import divergence
 from .fitted import INPUT
 from .forgetting import Forgetting
@@ -246,9 +246,6 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
         """As many epochs, and with that learner, as rows speak for that were held out."""
         random = check_random_state(self.random_state) if self.shuffle else None
         work = len(problem.rows.indices) * problem.targets.n_outputs
-        usable = np.flatnonzero(problem.weights)
-        folds = np.full(len(problem.weights), -1)
-        folds[usable] = folds_of(labels[usable], random)
 
         def learn(order, bound, state):
             row = self._learn(problem, order, loss, bound, state)
@@ -267,9 +264,10 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
                 return state
             return candidate_state(state, bound, learner, unstacked(bound, learner))
 
-        return Crossfit(learn, take, judge, begin_with, folds, max(1, work), bound, random).run(
-            monitor, self.max_iter
+        models = Crossfit(
+            learn, take, judge, begin_with, labels, problem.weights, max(1, work), bound, random
         )
+        return models.run(monitor, self.max_iter)
 
     @accounted
     def _progressive_partial_fit(self, X, y, sample_weight=None, **begin):

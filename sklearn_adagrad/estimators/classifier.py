@@ -121,10 +121,10 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         Keeping the best weights takes a second copy of the state. ``partial_fit`` makes one pass
         and has nothing to stop: it does not read this.
         "auto" is False where ``lr`` is a number. With ``lr="auto"`` and at least ten rows, ``fit``
-        finds the number of epochs and the learner by rows held out in five folds, of which
-        ``validation_fraction``, ``tol`` and ``n_iter_no_change`` say nothing, and returns the mean
-        of the five models; see :doc:`no_tuning`. This takes memory for ten states or more while
-        these are small, for about five where they are large.
+        finds the number of epochs and the learner by rows held out in ten folds (five of many
+        rows), of which ``validation_fraction``, ``tol`` and ``n_iter_no_change`` say nothing, and
+        returns the mean of the models; see :doc:`no_tuning`. This takes memory for twenty states
+        or more while these are small, for about five where they are large.
     validation_fraction : float, default=0.1
         Share of the rows to hold out for early stopping. Not used if ``X_val`` is given.
     multi_class : {"ovr", "multinomial"}, default="ovr"

@@ -3,8 +3,9 @@
 The rows are dealt out into folds, and for each fold a model learns all other rows. The epoch and
 the learner are those with the smallest loss of held-out rows, and the result is the mean of the
 models' weights. So every row is both learnt and judged by, and the mean of models that have seen
-different rows predicts better than any of them. Of small data all models are judged; of larger data
-one, and the others learn as many epochs with the same learner.
+different rows predicts better than any of them. There are ten folds, and five of many rows. Of
+small data all models are judged; of larger data one, and the others learn as many epochs with the
+same learner.
 """
 
 import time
@@ -17,8 +18,9 @@ from ..model.merging import merged
 from ..model.state import State, candidate_state, copy_into, copy_state
 from .training import epoch_of
 
-N_FOLDS = 5
-FEWEST = 2 * N_FOLDS  # rows
+N_FOLDS, N_FOLDS_OF_MANY = 10, 5
+FEWEST = 10  # rows
+_FEW = 20_000  # rows, from which on there are fewer folds
 _SMALL = 1e6  # entries times outputs, below which all models are judged
 _BYTES = 1e8  # that all of them may take, with copies of the best
 _WORK = 5e6  # entries times outputs that are learnt in any case: epochs of little data cost nothing
@@ -37,12 +39,12 @@ class Outcome(NamedTuple):
     converged: bool
 
 
-def folds_of(labels, random_state):
-    """The fold of each row: every label has its share in each."""
-    n_rows = len(labels)
-    order = np.arange(n_rows) if random_state is None else random_state.permutation(n_rows)
-    folds = np.empty(n_rows, np.intp)
-    folds[order[np.argsort(labels[order], kind="stable")]] = np.arange(n_rows) % N_FOLDS
+def folds_of(labels, weights, n_folds, random_state):
+    """The fold of each row: every label has its share in each. -1 for rows of no weight."""
+    order = np.flatnonzero(weights)
+    order = order if random_state is None else random_state.permutation(order)
+    folds = np.full(len(weights), -1)
+    folds[order[np.argsort(labels[order], kind="stable")]] = np.arange(len(order)) % n_folds
     return folds
 
 
@@ -62,28 +64,31 @@ class Fold:
 
 
 class Crossfit:
-    """Models of several folds of rows; a fold of -1 is for rows of no weight.
+    """Models of several folds of rows.
 
     ``learn(order, bound, state)`` is one epoch, ``take(rows)`` the problem of some rows,
     ``judge(problem, bound, state)`` the sums of its losses by head, and ``begin()`` a state before
-    all, or ``begin(n)`` that of learner ``n``.
+    all, or ``begin(n)`` that of learner ``n``. Rows are dealt out by ``labels``, and ``work`` is
+    their number of entries times outputs.
     """
 
-    def __init__(self, learn, take, judge, begin, folds, work, bound, random_state):
+    def __init__(self, learn, take, judge, begin, labels, weights, work, bound, random_state):
         self._learn, self._judge, self._begin = learn, judge, begin
         self._bound, self._random = bound, random_state
-        parts = [(np.flatnonzero((folds >= 0) & (folds != n)), np.flatnonzero(folds == n))
-                 for n in range(N_FOLDS)]  # fmt: skip
         lead = begin()
         is_small = work < _SMALL and 2 * N_FOLDS * lead.n_bytes < _BYTES
-        states = [lead, *(begin() for _ in range(N_FOLDS - 1))] if is_small else [lead]
+        n_folds = N_FOLDS if is_small and len(labels) < _FEW else N_FOLDS_OF_MANY
+        folds = folds_of(labels, weights, n_folds, random_state)
+        parts = [(np.flatnonzero((folds >= 0) & (folds != n)), np.flatnonzero(folds == n))
+                 for n in range(n_folds)]  # fmt: skip
+        states = [lead, *(begin() for _ in range(n_folds - 1))] if is_small else [lead]
         self._first = [
             Fold(order, take(held), state)
             for (order, held), state in zip(parts, states, strict=False)
         ]
         self._others = [order for order, _ in parts[len(states) :]]
         self._judged = sum(each.held.weights.sum() for each in self._first)
-        self._least = _WORK / ((N_FOLDS - 1) * work) if work < _SMALL else 0.0
+        self._least = _WORK / ((n_folds - 1) * work) if is_small else 0.0
 
     def run(self, monitor, max_iter):
         """Learn until held-out losses do not get better any more, and return an ``Outcome``."""
@@ -116,11 +121,12 @@ class Crossfit:
             )
         state = self._joined(best + 1, chosen)
         self._tell(state, curve[best], chosen)
-        single = unstacked(self._bound, chosen).settings
+        single, loss = unstacked(self._bound, chosen).settings, by_learner[best, chosen]
         summary = (
-            f"The mean of {N_FOLDS} models after epoch {best + 1} of {len(curve)}, with lr="
-            f"{single.lr:g} and {'columns divided' if single.by_column else 'rows as they are'}: "
-            f"the loss of held-out rows was {by_learner[best, chosen]:.6g}."
+            f"The mean of {len(self._first) + len(self._others)} models after epoch {best + 1} of "
+            f"{len(curve)}, with lr={single.lr:g} and "
+            f"{'columns divided' if single.by_column else 'rows as they are'}: "
+            f"the loss of held-out rows was {loss:.6g}."
         )
         monitor.end(state, summary)
         curves = [float(each) for each in losses], by_learner.min(axis=1).tolist()
