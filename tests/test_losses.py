@@ -1,5 +1,8 @@
 """Every loss: its gradient is its derivative, its kinks are decided, its extremes are sane."""
 
+import itertools
+import math
+
 import numpy as np
 import pytest
 from common import (
@@ -299,6 +302,21 @@ def test_drop_never_goes_beyond_the_target(loss):
                     assert abs(fall) <= abs(slope) * reach * (1.0 + 1e-6)
                 left = loss.gradient(y, score - fall) * np.sign(slope)
                 assert left >= -1e-6 * (1.0 + abs(slope))
+
+
+def test_drop_of_the_log_loss_at_all_magnitudes():
+    """It solves its equation, with a margin of 300 for all beyond, and 1e30 for all reaches."""
+    loss = losses.LogLoss()
+    compiled = njit(lambda y, score, reach: drop(loss, y, score, reach))
+    margins = (-1e4, -600.0, -50.0, -3.0, -1e-9, 0.0, 1e-9, 3.0, 37.0, 250.0, 600.0, 1e4)
+    reaches = (0.0, 1e-300, 1e-20, 1e-3, 1.0, 30.0, 1e3, 1e10, 1e30, 1e300)
+    for z, reach in itertools.product(margins, reaches):
+        d = -loss.drop(1.0, z, reach)
+        assert loss.drop(-1.0, -z, reach) == d
+        assert -compiled(1.0, z, reach) == pytest.approx(d, rel=1e-12, abs=1e-300)
+        odds = math.exp(min(max(z, -300.0), 300.0))
+        found = d + odds * math.expm1(d)
+        assert found == pytest.approx(min(reach, 1e30), rel=2e-6 * max(1.0, d), abs=1e-300)
 
 
 def test_two_halves_of_a_row_are_the_row():

@@ -45,7 +45,8 @@ def drop(self, y, score, reach):
     """By how much the score falls in infinitely many small steps."""
 
 
-_FARTHEST = 600.0  # of a margin: its exponential, and a few times that, are numbers
+_FARTHEST = 300.0  # of a margin: the square of its exponential is a number
+_MOST = 1e30  # of a reach: after it, too
 _HALVINGS = 50
 _STEPS = 4  # of Halley's method, the error of which is at most a twelfth of the step cubed
 _NEAR_ENOUGH = 1e-6  # of the drop
@@ -68,6 +69,7 @@ class LogLoss(NamedTuple):
     def drop(self, y, score, reach):
         z = y * score
         z = where(z > _FARTHEST, 0.0 * z + _FARTHEST, where(z < -_FARTHEST, 0.0 * z - _FARTHEST, z))
+        reach = where(reach < _MOST, reach, 0.0 * z + _MOST)
         odds = exp(z)
         doubt = 1.0 / (1.0 + odds)
         d = reach * doubt
