@@ -241,7 +241,7 @@ def test_ctrl_c_and_resume(model, capsys):
 def test_model_of_python_says_so(capsys, model):
     from sklearn_adagrad import AdagradRegressor
 
-    AdagradRegressor().partial_fit([[1.0]], [1.0]).save(model)
+    AdagradRegressor(lr=0.1).partial_fit([[1.0]], [1.0]).save(model)
     code, _, err = run(capsys, "inspect", model)
     assert code == 1
     assert "was not saved by sklearn-adagrad train" in err
