@@ -82,6 +82,7 @@ def test_formats(capsys, model, tmp_path, suffix):
     path = tmp_path / f"rows.{suffix}.gz"
     path.write_bytes(gzip.compress(text.encode()))
     assert run(capsys, "train", path, "-m", model, *options)[0] == 0
+    assert load(model)[-1].lr == "auto"
     code, out, err = run(capsys, "predict", path, "-m", model)
     assert code == 0, err
     first, second, *_ = map(float, out.split())
