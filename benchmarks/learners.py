@@ -22,8 +22,8 @@ OURS, SGD = "AdagradClassifier", "SGDClassifier"
 
 
 def ours(**parameters):
-    """An untrained AdagradClassifier; its loss is the log loss by default."""
-    return AdagradClassifier(**parameters)
+    """An untrained AdagradClassifier; by default of the log loss, and at a rate of 0.1."""
+    return AdagradClassifier(**({"lr": 0.1} | parameters))
 
 
 def sgd(**parameters):

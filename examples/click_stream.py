@@ -135,7 +135,7 @@ def main() -> None:
     # Learn it, with a model of 2**bits weights and accumulators. The first steps, here of two rows,
     # load compiled code; then memory is limited.
     sample = next(iter(reader))
-    AdagradClassifier().partial_fit(sample[0][:2], [0, 1], [0, 1])
+    AdagradClassifier(lr=args.lr).partial_fit(sample[0][:2], [0, 1], [0, 1])
     limit = f"{args.memory} MB more memory" if allow(args.memory) else "memory without a limit"
     print(f"A log of {size:.0f} MB, and {limit} to learn it.")
     checkpoint = folder / "clicks.checkpoint"

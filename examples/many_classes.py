@@ -33,8 +33,8 @@ LEARNERS = {
     "SGDClassifier, one-versus-rest": lambda: SGDClassifier(
         "log_loss", penalty=None, learning_rate="constant", eta0=1.0
     ),
-    "AdagradClassifier, multinomial": lambda: AdagradClassifier(multi_class="multinomial"),
-    "AdagradClassifier, one-versus-rest": lambda: AdagradClassifier(multi_class="ovr"),
+    "AdagradClassifier, multinomial": lambda: AdagradClassifier(lr=0.1, multi_class="multinomial"),
+    "AdagradClassifier, one-versus-rest": lambda: AdagradClassifier(lr=0.1, multi_class="ovr"),
 }
 STYLES = [("#D55E00", "--", "s"), ("#009E73", ":", "^"), ("#0072B2", "-", "o")]
 

@@ -113,7 +113,7 @@ def small_data(seed=0):
 
 def untrained(estimator, **parameters):
     """A model that fits in a moment."""
-    return estimator(max_iter=2, tol=None, random_state=0, **parameters)
+    return estimator(**{"lr": 0.1, "max_iter": 2, "tol": None, "random_state": 0} | parameters)
 
 
 def trained(estimator, **parameters):

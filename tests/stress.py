@@ -48,13 +48,13 @@ def rows(n_rows, seed=0, dtype=np.float64):
 
 
 MODELS = {
-    "plain": AdagradClassifier(),
-    "penalty": AdagradClassifier(alpha=1e-3, l1_ratio=0.5, class_weight="balanced"),
+    "plain": AdagradClassifier(lr=0.1),
+    "penalty": AdagradClassifier(lr=0.1, alpha=1e-3, l1_ratio=0.5, class_weight="balanced"),
     "momentum": AdagradClassifier(rule=Momentum("adagrad", 0.5), lr=0.05),
-    "ftrl": AdagradClassifier(rule=FTRL(), alpha=1e-3, l1_ratio=0.5),
-    "dual averaging": AdagradClassifier(rule="dual_averaging", alpha=1e-5),
-    "mean": AdagradRegressor(rule=Averaged(WeightDecay("adagrad"))),
-    "multiplied": AdagradRegressor(rule=Multiplied("adagrad", 0.5), alpha=1e-4),
+    "ftrl": AdagradClassifier(lr=0.1, rule=FTRL(), alpha=1e-3, l1_ratio=0.5),
+    "dual averaging": AdagradClassifier(lr=0.1, rule="dual_averaging", alpha=1e-5),
+    "mean": AdagradRegressor(lr=0.1, rule=Averaged(WeightDecay("adagrad"))),
+    "multiplied": AdagradRegressor(lr=0.1, rule=Multiplied("adagrad", 0.5), alpha=1e-4),
     "search": AdagradClassifierCV(cv=2, lr=[0.05, 0.5], alpha=1e-4, class_weight="balanced"),
     "search of numbers": AdagradRegressorCV(cv=2, lr=[0.05, 0.5]),
 }

@@ -52,7 +52,9 @@ def test_the_first_occurrence_is_the_rule_within(rule):
 def test_what_counts_as_an_occurrence(dtype):
     """Rows without a gradient do, rows of weight zero and zeros that are stored do not."""
     X = np.ones((1, 1), dtype)
-    model = AdagradClassifier("perceptron", rule=Admission("adagrad", 3), fit_intercept=False)
+    model = AdagradClassifier(
+        "perceptron", lr=0.1, rule=Admission("adagrad", 3), fit_intercept=False
+    )
     model.partial_fit(X, [1], classes=[0, 1])
     model.partial_fit(X, [0], sample_weight=0.0).partial_fit(0 * X, [0])
     assert seen(model) == [1]
@@ -101,7 +103,7 @@ def test_occurrences_change_in_mid_stream():
 
 def test_a_model_that_had_no_admission():
     X = np.eye(3)
-    model = AdagradRegressor().partial_fit(X[[0]], [1.0])
+    model = AdagradRegressor(lr=0.1).partial_fit(X[[0]], [1.0])
     coef = model.coef_
     model.set_params(rule=Admission("adagrad", 2)).partial_fit(X, np.ones(3))
     assert model.coef_[0] > coef[0] > 0

@@ -170,7 +170,7 @@ def test_first_step_has_the_size_of_lr_for_every_feature_of_the_row():
 def test_changed_parameters_take_effect_in_the_next_chunk():
     rng = np.random.default_rng(4)
     X, y, weights = rows(rng, AdagradRegressor, "squared_error")
-    model, learnt = AdagradRegressor(), None
+    model, learnt = AdagradRegressor(lr=0.1), None
     for part, change in (
         (slice(0, 15), {}),
         (slice(15, 40), {"lr": 0.01, "loss": "huber", "eps": 1.0}),

@@ -173,8 +173,8 @@ def test_columns_in_other_units_and_a_timestamp_change_nothing():
     X, y = np.asarray(problem["X"].todense()), problem["y"]
     powers = 2.0 ** np.arange(-20, X.shape[1] - 20)
     rule = rules.ImportanceAware(rules.ScaleFree("adagrad"))
-    model = AdagradClassifier(rule=rule).partial_fit(X, y, classes=[0, 1])
-    scaled = AdagradClassifier(rule=rule)
+    model = AdagradClassifier(lr=0.1, rule=rule).partial_fit(X, y, classes=[0, 1])
+    scaled = AdagradClassifier(lr=0.1, rule=rule)
     scaled.partial_fit(X * powers.astype(X.dtype), y, classes=[0, 1])
     np.testing.assert_array_equal(scaled.coef_ * powers, model.coef_)
     rng = np.random.default_rng(0)
@@ -235,7 +235,11 @@ CHANGES = {
 def test_what_cannot_change_once_rows_were_learnt(said, method):
     begun, then = CHANGES[said]
     X, y = (problem_of("regressor")[name] for name in ("X", "y"))
-    model = AdagradRegressor(warm_start=True, **begun).partial_fit(X, y).set_params(**then)
+    model = (
+        AdagradRegressor(warm_start=True, **{"lr": 0.1} | begun)
+        .partial_fit(X, y)
+        .set_params(**then)
+    )
     assert_refused(model, method, f"{said}.* once rows were learnt: begin anew", X, y)
 
 
@@ -323,7 +327,7 @@ def test_a_feature_that_only_has_a_scale_is_kept(tmp_path):
     """Its gradients were zero."""
     X = sparse.csr_array(([5.0, 2.0], [3, 7], [0, 1, 2]), shape=(2, 20))
     rule = rules.ScaleFree("adagrad")
-    model = AdagradRegressor("epsilon_insensitive", rule=rule).partial_fit(X[:1], [0.0])
+    model = AdagradRegressor("epsilon_insensitive", lr=0.1, rule=rule).partial_fit(X[:1], [0.0])
     model.partial_fit(X[1:], [9.0])
     assert not model._state.tables["weights"]["accumulator"][3]
     model.save(tmp_path / "model")

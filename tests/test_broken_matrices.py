@@ -226,7 +226,7 @@ def test_values_not_finite(estimator, method, form, value, said):
 @pytest.mark.parametrize("form", ["array", "csr_array", "float16"])
 def test_value_too_large_for_a_model_of_float32(form):
     X, y = small_data()
-    model = AdagradRegressor().partial_fit(X.astype(np.float32), y)
+    model = AdagradRegressor(lr=0.1).partial_fit(X.astype(np.float32), y)
     large = poisoned(form, 1e300 if form != "float16" else np.inf)
     with np.errstate(over="ignore"):
         assert_refused(model, "partial_fit", "infinity or a value too large", large, y)
@@ -234,4 +234,6 @@ def test_value_too_large_for_a_model_of_float32(form):
 
 def test_duplicates_whose_sum_overflows():
     X = sparse.csr_array(([1e308, 1e308, 1.0], [1, 1, 0], [0, 0, 3]), shape=(2, 3))
-    assert_refused(AdagradRegressor(), "partial_fit", "infinity.* row 1, column 1", X, [0.0, 1.0])
+    assert_refused(
+        AdagradRegressor(lr=0.1), "partial_fit", "infinity.* row 1, column 1", X, [0.0, 1.0]
+    )

@@ -9,7 +9,7 @@ from sklearn.model_selection import GridSearchCV
 
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor
 
-SETTINGS = {"max_iter": 6, "tol": None, "random_state": 0}
+SETTINGS = {"lr": 0.1, "max_iter": 6, "tol": None, "random_state": 0}
 
 
 class Witness:
@@ -96,7 +96,7 @@ def test_callback_may_stop_training(estimator):
     """And there is no warning then."""
     X, y = small_data()
     witness = Witness(stop_after=3)
-    model = estimator(max_iter=6, tol=1e-9, random_state=0).set_callbacks(witness).fit(X, y)
+    model = estimator(lr=0.1, max_iter=6, tol=1e-9, random_state=0).set_callbacks(witness).fit(X, y)
     assert model.n_iter_ == len(model.loss_curve_) == witness.epochs == 3
     assert witness.calls[-2:] == ["end fit", "teardown"]
     assert bits(model) == bits(estimator(**SETTINGS | {"max_iter": 3}).fit(X, y))
@@ -133,7 +133,7 @@ def test_callbacks_are_torn_down_after_divergence(estimator):
 @every_estimator
 def test_partial_fit_tells_nobody(estimator):
     witness = Witness()
-    stream(estimator().set_callbacks(witness), *small_data())
+    stream(estimator(lr=0.1).set_callbacks(witness), *small_data())
     assert witness.calls == []
 
 

@@ -82,6 +82,7 @@ def test_formats(capsys, model, tmp_path, suffix):
     path = tmp_path / f"rows.{suffix}.gz"
     path.write_bytes(gzip.compress(text.encode()))
     assert run(capsys, "train", path, "-m", model, *options)[0] == 0
+    assert load(model)[-1].lr == "auto"
     code, out, err = run(capsys, "predict", path, "-m", model)
     assert code == 0, err
     first, second, *_ = map(float, out.split())
@@ -241,7 +242,7 @@ def test_ctrl_c_and_resume(model, capsys):
 def test_model_of_python_says_so(capsys, model):
     from sklearn_adagrad import AdagradRegressor
 
-    AdagradRegressor().partial_fit([[1.0]], [1.0]).save(model)
+    AdagradRegressor(lr=0.1).partial_fit([[1.0]], [1.0]).save(model)
     code, _, err = run(capsys, "inspect", model)
     assert code == 1
     assert "was not saved by sklearn-adagrad train" in err

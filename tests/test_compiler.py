@@ -37,7 +37,7 @@ with event.install_recorder("numba:compile") as recorder:
     from common import AdagradRegressor, small_data
     import numpy as np, sklearn_adagrad
     X, y = small_data()
-    settings = {"max_iter": 3, "tol": None, "early_stopping": True, "random_state": 0}
+    settings = {"lr": 0.1, "max_iter": 3, "tol": None, "early_stopping": True, "random_state": 0}
     loss = sys.argv[1]
     if loss == "own":
         from own import Own
@@ -185,8 +185,8 @@ from common import AdagradRegressor, bits, small_data
 X, y = small_data()
 odd = X.copy()
 odd.indices, odd.indptr = odd.indices.astype(">i4"), odd.indptr.astype(">i4")
-first = AdagradRegressor().partial_fit(odd, y)
-assert bits(first) == bits(AdagradRegressor().partial_fit(X, y))
+first = AdagradRegressor(lr=0.1).partial_fit(odd, y)
+assert bits(first) == bits(AdagradRegressor(lr=0.1).partial_fit(X, y))
 """
 
 
@@ -208,7 +208,9 @@ def trained_with_every_loss():
             n_classes = 5 if outputs in ("classes", "multinomial") else 2
             y = random_targets(rng, estimator, loss, 20, n_classes)
             y = np.stack([np.roll(y, n) for n in range(5)], axis=1) if outputs == "columns" else y
-            model = estimator(loss, lr_decay=0.1, early_stopping=True, validation_fraction=0.25)
+            model = estimator(
+                loss, lr=0.1, lr_decay=0.1, early_stopping=True, validation_fraction=0.25
+            )
             if outputs == "multinomial":
                 model.set_params(multi_class="multinomial")
             model.set_params(max_iter=2, tol=None, random_state=0).fit(X, y)

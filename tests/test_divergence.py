@@ -87,7 +87,7 @@ def test_suggested_lr_minds_the_link(loss, count):
 @every_dtype
 def test_huge_features(estimator, loss, dtype):
     X, y = data(estimator, loss, dtype)
-    model = estimator(loss, max_iter=3, tol=None, shuffle=False)
+    model = estimator(loss, lr=0.1, max_iter=3, tol=None, shuffle=False)
     message = diverges(fit, model, X * dtype(HUGE_FEATURE[dtype]), y)
     assert re.search("scale .*features", message)
 
@@ -98,7 +98,7 @@ def test_one_row_of_huge_features(loss, dtype):
     """The row that is named is the row that is to blame."""
     X, y = data(AdagradRegressor, loss, dtype)
     X.data[X.indptr[23] : X.indptr[24]] = HUGE_FEATURE[dtype]
-    model = AdagradRegressor(loss, max_iter=3, tol=None, shuffle=False)
+    model = AdagradRegressor(loss, lr=0.1, max_iter=3, tol=None, shuffle=False)
     message = diverges(fit, model, X, y)
     assert "row 23 " in message
     assert re.search("scale .*features", message)
@@ -109,9 +109,9 @@ def test_scaling_helps(estimator):
     """The remedy that the message names."""
     X, y = data(estimator, "hinge" if estimator is AdagradClassifier else "squared_error")
     X = X * 1e200
-    message = diverges(fit, estimator(max_iter=3, tol=None), X, y)
+    message = diverges(fit, estimator(lr=0.1, max_iter=3, tol=None), X, y)
     assert "MaxAbsScaler" in message
-    model = estimator(max_iter=3, tol=None).fit(MaxAbsScaler().fit_transform(X), y)
+    model = estimator(lr=0.1, max_iter=3, tol=None).fit(MaxAbsScaler().fit_transform(X), y)
     assert np.isfinite(weights_of(model)).all()
 
 
@@ -119,7 +119,7 @@ def test_scaling_helps(estimator):
 def test_message_names_no_lr_where_no_lr_helps(what):
     X, y = data(AdagradRegressor, "squared_error")
     weights = np.full(50, 1e200) if what == "sample_weight" else None
-    model = AdagradRegressor(max_iter=3, tol=None, random_state=0)
+    model = AdagradRegressor(lr=0.1, max_iter=3, tol=None, random_state=0)
     message = diverges(fit, model, X, y * (1e200 if what == "y" else 1.0), sample_weight=weights)
     assert re.search(rf"\b{what}\b", message)
     if "is safe" in message:
@@ -130,7 +130,9 @@ def test_message_names_no_lr_where_no_lr_helps(what):
 @every_estimator
 def test_fit_leaves_a_trained_model_as_it_was(estimator, dtype):
     X, y = data(estimator, "squared_error", dtype)
-    model = estimator(loss_that_diverges(estimator), max_iter=3, tol=None, random_state=0).fit(X, y)
+    model = estimator(
+        loss_that_diverges(estimator), lr=0.1, max_iter=3, tol=None, random_state=0
+    ).fit(X, y)
     for warm_start in (False, True):
         model.set_params(lr=FAR_TOO_LARGE[dtype], warm_start=warm_start)
         diverges(fit, model, X, y)
@@ -144,7 +146,7 @@ def loss_that_diverges(estimator):
 @pytest.mark.parametrize("n_outputs", [1, 3])
 def test_gradient_of_the_intercept_counts_however_small_the_values(n_outputs):
     X, y = 1e-100 * np.eye(2), np.full((2, n_outputs), 1e160)
-    model = AdagradRegressor()
+    model = AdagradRegressor(lr=0.1)
     assert stopped(model, X, y if n_outputs > 1 else y[:, 0]) == 0
     assert not model.coef_.any()
 
@@ -160,7 +162,7 @@ def test_gradient_of_the_intercept_counts_however_small_the_values(n_outputs):
 )
 def test_gradient_that_lr_would_take_out_of_range(parameters):
     """It fits by itself, and so does lr."""
-    model = AdagradRegressor(**parameters)
+    model = AdagradRegressor(**{"lr": 0.1} | parameters)
     assert stopped(model, np.eye(2), np.full(2, 1e120)) == 0
     assert not model.coef_.any()
 
@@ -168,10 +170,10 @@ def test_gradient_that_lr_would_take_out_of_range(parameters):
 # --- streams: the rows before the one named are learnt, that one and those after it are not -------
 
 STREAMS = {
-    "regression": AdagradRegressor("squared_error"),
-    "classes": AdagradClassifier("squared_hinge"),
-    "balanced": AdagradClassifier("squared_hinge", class_weight="balanced"),
-    "poisson": AdagradRegressor("poisson"),
+    "regression": AdagradRegressor("squared_error", lr=0.1),
+    "classes": AdagradClassifier("squared_hinge", lr=0.1),
+    "balanced": AdagradClassifier("squared_hinge", lr=0.1, class_weight="balanced"),
+    "poisson": AdagradRegressor("poisson", lr=0.1),
 }
 
 
@@ -213,9 +215,9 @@ def test_every_class_has_learnt_the_rows_before_the_one_that_is_named(seed):
     more = {"classes": range(3)}
     X, _ = data(AdagradClassifier, "squared_hinge")
     y = np.random.default_rng(seed).integers(0, 3, 50)
-    model = begun(AdagradClassifier("squared_hinge"), X, y, first=False, **more)
+    model = begun(AdagradClassifier("squared_hinge", lr=0.1), X, y, first=False, **more)
     row = stopped(model, X, y, **more)
-    before = begun(AdagradClassifier("squared_hinge"), X, y, first=False, **more)
+    before = begun(AdagradClassifier("squared_hinge", lr=0.1), X, y, first=False, **more)
     assert model.t_ == 10 + row
     assert bits(model) == bits(before.partial_fit(X[:row], y[:row]))
 
@@ -241,6 +243,6 @@ def test_row_of_weight_zero_may_hold_anything(estimator, dtype):
     X, y = data(estimator, loss, dtype)
     weights = np.ones(50)
     weights[7] = 0.0
-    plain = stream(estimator(loss), X, y, sample_weight=weights)
+    plain = stream(estimator(loss, lr=0.1), X, y, sample_weight=weights)
     X.data[X.indptr[7] : X.indptr[8]] = HUGE_FEATURE[dtype]
-    assert bits(stream(estimator(loss), X, y, sample_weight=weights)) == bits(plain)
+    assert bits(stream(estimator(loss, lr=0.1), X, y, sample_weight=weights)) == bits(plain)

@@ -127,10 +127,12 @@ def test_output_as_data_frames():
     pytest.importorskip("pandas")
     X, y = wide(300, 10)
     model = make_pipeline(
-        StandardScaler(), FunctionTransformer(), AdagradClassifier(random_state=0)
+        StandardScaler(), FunctionTransformer(), AdagradClassifier(lr=0.1, random_state=0)
     ).set_output(transform="pandas")
     model.fit(X.toarray(), y)
-    plain = make_pipeline(StandardScaler(), AdagradClassifier(random_state=0)).fit(X.toarray(), y)
+    plain = make_pipeline(StandardScaler(), AdagradClassifier(lr=0.1, random_state=0)).fit(
+        X.toarray(), y
+    )
     assert bits(model[-1]) == bits(plain[-1])
     assert model[-1].feature_names_in_.tolist() == [f"x{i}" for i in range(10)]
 
@@ -138,7 +140,7 @@ def test_output_as_data_frames():
 def test_dict_vectorizer_gives_indices_that_are_taken():
     rows = [{"a": 1.0, "b": 2.0}, {"b": 3.0}, {"c": 1.0, "a": -1.0}] * 20
     X, y = DictVectorizer().fit_transform(rows), np.resize([1, 0, 0], 60)
-    assert AdagradClassifier(random_state=0).fit(X, y).score(X, y) == 1.0
+    assert AdagradClassifier(lr=0.1, random_state=0).fit(X, y).score(X, y) == 1.0
 
 
 # --- searches and workers -----------------------------------------------------------------------
@@ -149,7 +151,7 @@ def test_grid_search(backend):
     """In other processes and threads, to the same scores."""
     X, y = wide(300)
     grid = {"lr": [1e-4, 0.1, 3.0], "eps": [1e-10, 1.0]}
-    model = AdagradClassifier(max_iter=5, tol=None, random_state=0)
+    model = AdagradClassifier(lr=0.1, max_iter=5, tol=None, random_state=0)
     search = GridSearchCV(model, grid, cv=3, n_jobs=1 if backend == "sequential" else 2)
     with parallel_backend(backend):
         search.fit(X, y)
@@ -167,17 +169,17 @@ def test_workers_that_share_large_arrays():
     rng = np.random.default_rng(0)
     X = random_rows(rng, 60, 2**17, 1e-4)
     y = rng.integers(0, 2, (60, 3))
-    model = MultiOutputClassifier(AdagradClassifier(), n_jobs=2)
+    model = MultiOutputClassifier(AdagradClassifier(lr=0.1), n_jobs=2)
     model.partial_fit(X, y, classes=[[0, 1]] * 3)
     model.partial_fit(X, y)
     for output, head in enumerate(model.estimators_):
-        direct = stream(AdagradClassifier(), X, y[:, output])
+        direct = stream(AdagradClassifier(lr=0.1), X, y[:, output])
         assert bits(head) == bits(stream(direct, X, y[:, output]))
 
 
 def test_cross_val_predict():
     X, y = wide(600)
-    model = AdagradClassifier(max_iter=10, tol=None, random_state=0)
+    model = AdagradClassifier(lr=0.1, max_iter=10, tol=None, random_state=0)
     chances = cross_val_predict(model, X, y, cv=3, method="predict_proba")
     assert chances.shape == (600, 2)
     assert log_loss(y, chances) < 0.75 * log_loss(y, np.full(600, y.mean()))
@@ -209,11 +211,12 @@ def test_many_outputs():
     X, _ = wide(400, 50)
     y = (X @ np.random.default_rng(0).standard_normal((50, 3)) > 0).astype(int)
     settings = {"max_iter": 5, "tol": None, "random_state": 0}
-    model = MultiOutputClassifier(AdagradClassifier(**settings)).fit(X, y)
+    plain = {"lr": 0.1, **settings}
+    model = MultiOutputClassifier(AdagradClassifier(**plain)).fit(X, y)
     for output, head in enumerate(model.estimators_):
-        assert bits(head) == bits(AdagradClassifier(**settings).fit(X, y[:, output]))
+        assert bits(head) == bits(AdagradClassifier(**plain).fit(X, y[:, output]))
     assert (model.predict(X) == y).mean() > 0.9
-    at_once = AdagradClassifier(**settings).fit(X, y)
+    at_once = AdagradClassifier(**plain).fit(X, y)
     coef = np.concatenate([head.coef_ for head in model.estimators_])
     np.testing.assert_allclose(at_once.coef_, coef, rtol=0, atol=1e-12)
     np.testing.assert_array_equal(at_once.predict(X), model.predict(X))
@@ -228,7 +231,7 @@ def test_many_outputs():
 def test_calibration(method):
     """The hinge loss has no probabilities; calibrated ones beat the base rate by far."""
     X, y = wide(1200)
-    model = AdagradClassifier("hinge", max_iter=10, tol=None, random_state=0)
+    model = AdagradClassifier("hinge", lr=0.1, max_iter=10, tol=None, random_state=0)
     calibrated = CalibratedClassifierCV(model, method=method, cv=3).fit(X[:800], y[:800])
     found = brier_score_loss(y[800:], calibrated.predict_proba(X[800:])[:, 1])
     assert found < 0.7 * brier_score_loss(y[800:], np.full(400, y[:800].mean()))
@@ -238,7 +241,7 @@ def test_scaled_targets():
     """As the documentation of the regressor recommends for targets far from 0."""
     X, _ = wide(400, 30)
     y = 1e5 + 1e3 * (X @ np.random.default_rng(0).standard_normal(30))
-    model = AdagradRegressor(max_iter=30, tol=None, random_state=0)
+    model = AdagradRegressor(lr=0.1, max_iter=30, tol=None, random_state=0)
     scaled = TransformedTargetRegressor(model, transformer=StandardScaler())
     assert scaled.fit(X, y).score(X, y) > 0.95
     assert model.fit(X, y).score(X, y) < 0
@@ -265,7 +268,7 @@ def test_as_accurate_as_the_best_of_many_constant_rates(seed):
     X, y = wide(3000, seed=seed)
     split = slice(2000), slice(2000, None)
     sgd = best_of_sgd(X[split[0]], y[split[0]], X[split[1]], y[split[1]])
-    model = AdagradClassifier(random_state=0).fit(X[split[0]], y[split[0]])
+    model = AdagradClassifier(lr=0.1, random_state=0).fit(X[split[0]], y[split[0]])
     assert model.score(X[split[1]], y[split[1]]) > sgd - 0.02
     assert sgd > 0.7
 
@@ -282,7 +285,7 @@ def test_adult():
     for X in rows[::2]:
         X.indices, X.indptr = X.indices.astype(np.int32), X.indptr.astype(np.int32)  # for SGD
     X, y, X_test, y_test = rows
-    model = AdagradClassifier(random_state=0).fit(X, y)
+    model = AdagradClassifier(lr=0.1, random_state=0).fit(X, y)
     assert model.score(X_test, y_test) > max(best_of_sgd(X, y, X_test, y_test) - 0.003, 0.845)
 
 

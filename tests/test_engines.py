@@ -51,7 +51,7 @@ def test_every_rule(engine, case, nth):
 
 def test_where_a_stream_is_cut_makes_no_difference(engine):
     X, y, weights = problem()
-    model = AdagradRegressor(alpha=0.01, l1_ratio=0.5, lr_decay=0.01)
+    model = AdagradRegressor(lr=0.1, alpha=0.01, l1_ratio=0.5, lr_decay=0.01)
     parts = [slice(0, 1), slice(1, 17), slice(17, 40)]
     whole = stream(model_of(CASES[1]), X, y, sample_weight=weights)
     cut = stream(model_of(CASES[1]), X, y, parts, sample_weight=weights)
@@ -62,16 +62,16 @@ def test_where_a_stream_is_cut_makes_no_difference(engine):
 def test_a_row_out_of_range_is_named_and_not_learnt(engine):
     X, y, _ = problem()
     y[7] = 1e300
-    model = AdagradRegressor()
+    model = AdagradRegressor(lr=0.1)
     with pytest.raises(FloatingPointError, match="row 7"):
         model.partial_fit(X, y)
-    assert bits(model) == bits(AdagradRegressor().partial_fit(X[:7], y[:7]))
+    assert bits(model) == bits(AdagradRegressor(lr=0.1).partial_fit(X[:7], y[:7]))
 
 
 def test_epochs_and_early_stopping(engine):
     X, y, _ = problem()
     labels = (y > 0).astype(int)
-    model = AdagradClassifier(early_stopping=True, max_iter=3, tol=None, random_state=0)
+    model = AdagradClassifier(lr=0.1, early_stopping=True, max_iter=3, tol=None, random_state=0)
     model.fit(X, labels)
     assert len(model.validation_loss_curve_) == 3
     assert model.n_iter_ == 3

@@ -14,14 +14,16 @@ EXPECTED = {
 }
 ESTIMATORS = [
     AdagradClassifier(),
-    AdagradClassifier("hinge", early_stopping=True, validation_fraction=0.3),
-    AdagradClassifier("modified_huber", class_weight="balanced", lr_decay=1e-3, shuffle=False),
+    AdagradClassifier("hinge", lr=0.1, early_stopping=True, validation_fraction=0.3),
+    AdagradClassifier(
+        "modified_huber", lr=0.1, class_weight="balanced", lr_decay=1e-3, shuffle=False
+    ),
     AdagradClassifier("squared_hinge", lr=0.5, initial_accumulator_value=0.1, eps=0.0),
     AdagradRegressor(),
-    AdagradRegressor("quantile", early_stopping=True, initial_accumulator_value=0.1),
+    AdagradRegressor("quantile", lr=0.1, early_stopping=True, initial_accumulator_value=0.1),
     AdagradRegressor(Huber(0.5), lr=1.0, eps=1e-3, fit_intercept=False),
-    AdagradClassifier(alpha=1e-4, l1_ratio=0.5, lr_decay=1e-3),
-    AdagradRegressor(rule=Averaged(WeightDecay("ftrl"), first_row=20)),
+    AdagradClassifier(lr=0.1, alpha=1e-4, l1_ratio=0.5, lr_decay=1e-3),
+    AdagradRegressor(lr=0.1, rule=Averaged(WeightDecay("ftrl"), first_row=20)),
 ]
 
 

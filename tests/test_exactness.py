@@ -77,7 +77,10 @@ def test_columns_that_no_row_has_make_no_difference(estimator, loss, dtype):
     rng = np.random.default_rng(0)
     X, y = random_rows(rng, 150, 40, dtype=dtype), random_targets(rng, estimator, loss, 150)
     wide = sparse.csr_array((X.data, X.indices, X.indptr), shape=(150, 2**17))
-    narrow, wide_model = stream(estimator(loss), X, y), stream(estimator(loss), wide, y)
+    narrow, wide_model = (
+        stream(estimator(loss, lr=0.1), X, y),
+        stream(estimator(loss, lr=0.1), wide, y),
+    )
     for name in ("coef_", "accumulator_"):
         weights = getattr(wide_model, name)
         np.testing.assert_array_equal(weights[..., :40], getattr(narrow, name))
@@ -126,7 +129,7 @@ def test_rows_of_weight_zero_do_nothing(estimator, loss, data):
 def test_chunk_of_weight_zero_does_nothing(estimator, first):
     rng = np.random.default_rng(0)
     X, y = random_rows(rng), np.arange(50) % 2
-    plain, other = estimator(), estimator()
+    plain, other = estimator(lr=0.1), estimator(lr=0.1)
     if not first:
         stream(plain, X, y)
         stream(other, X, y)
@@ -227,8 +230,8 @@ import joblib, numpy as np
 from common import AdagradClassifier, bits, random_rows, stream
 path = sys.argv[1]
 X, y = random_rows(np.random.default_rng(0)), np.arange(50) % 2
-whole = stream(AdagradClassifier(), X, y, [slice(0, 20), slice(20, 50)])
-begun = stream(AdagradClassifier(), X, y, [slice(0, 20)])
+whole = stream(AdagradClassifier(lr=0.1), X, y, [slice(0, 20), slice(20, 50)])
+begun = stream(AdagradClassifier(lr=0.1), X, y, [slice(0, 20)])
 joblib.dump(begun, path)
 for mode in ("r", "c", "r+"):
     resumed = joblib.load(path, mmap_mode=mode)
@@ -260,7 +263,7 @@ def test_warm_start_continues(estimator, loss, data):
 def test_warm_start_copies_and_cold_start_forgets():
     rng = np.random.default_rng(0)
     X, y = random_rows(rng), np.arange(50) % 2
-    model = AdagradClassifier(max_iter=2, tol=None, random_state=0).fit(X, y)
+    model = AdagradClassifier(lr=0.1, max_iter=2, tol=None, random_state=0).fit(X, y)
     once = bits(model)
     assert bits(model.fit(X, y)) == once
     state = model._state
@@ -278,7 +281,9 @@ def test_random_state_decides_everything(estimator, early_stopping):
     X, y = random_rows(rng, 200), np.arange(200) % 2
 
     def trained(random_state, shuffle=True):
-        model = estimator(max_iter=3, tol=None, shuffle=shuffle, early_stopping=early_stopping)
+        model = estimator(
+            lr=0.1, max_iter=3, tol=None, shuffle=shuffle, early_stopping=early_stopping
+        )
         return bits(model.set_params(random_state=random_state).fit(X, y))
 
     assert trained(0) == trained(0) == trained(0)
@@ -296,9 +301,9 @@ def test_partial_fit_never_shuffles(estimator, loss):
     X, y = random_rows(rng), random_targets(rng, estimator, loss, 50)
     begin = first_call(estimator)
     one, other = (
-        estimator(loss, shuffle=shuffle, random_state=seed).partial_fit(X, y, **begin)
+        estimator(loss, lr=0.1, shuffle=shuffle, random_state=seed).partial_fit(X, y, **begin)
         for shuffle, seed in ((True, 0), (False, 1))
     )
     assert bits(one) == bits(other)
-    backwards = estimator(loss).partial_fit(X[::-1], y[::-1], **begin)
+    backwards = estimator(loss, lr=0.1).partial_fit(X[::-1], y[::-1], **begin)
     assert bits(backwards) != bits(one)

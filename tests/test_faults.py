@@ -59,7 +59,7 @@ def broken(form):
 @pytest.mark.parametrize("form", ["coo", "dia", "lil", "dok", "bsr", "csc"])
 @pytest.mark.parametrize(
     "model",
-    [AdagradClassifier(), AdagradClassifierCV(cv=2), AdagradRegressorCV(cv=2)],
+    [AdagradClassifier(lr=0.1), AdagradClassifierCV(cv=2), AdagradRegressorCV(cv=2)],
     ids=lambda model: type(model).__name__,
 )
 def test_no_converter_sees_a_broken_matrix(form, model):
@@ -68,24 +68,26 @@ def test_no_converter_sees_a_broken_matrix(form, model):
     for call in (model.fit, model.partial_fit):
         with pytest.raises(ValueError, match="Rebuild X"):
             call(broken(form), y)
-    trained = stream(AdagradClassifier(), np.eye(20), y)
+    trained = stream(AdagradClassifier(lr=0.1), np.eye(20), y)
     with pytest.raises(ValueError, match="Rebuild X"):
         trained.predict(broken(form))
 
 
 def test_broken_targets():
-    for model in (AdagradRegressor(), AdagradRegressorCV(cv=2)):
+    for model in (AdagradRegressor(lr=0.1), AdagradRegressorCV(cv=2)):
         with pytest.raises(ValueError, match="row index 1000000000"):
             model.fit(np.eye(20), broken("csc"))
 
 
-@pytest.mark.parametrize("model", [AdagradClassifier(), AdagradClassifierCV(cv=2)])
+@pytest.mark.parametrize("model", [AdagradClassifier(lr=0.1), AdagradClassifierCV(cv=2)])
 def test_masked_arrays(model):
     masked = np.ma.masked_array(np.where(X > 1.5, 1e6, X), mask=X > 1.5)
     with pytest.raises(ValueError, match=r"masked in row 8.*filled"):
         model.fit(masked, Y)
     nothing = np.ma.masked_array(X, mask=False)
-    assert bits(stream(AdagradClassifier(), nothing, Y)) == bits(stream(AdagradClassifier(), X, Y))
+    assert bits(stream(AdagradClassifier(lr=0.1), nothing, Y)) == bits(
+        stream(AdagradClassifier(lr=0.1), X, Y)
+    )
 
 
 def test_a_row_out_of_range_in_the_stream_of_a_search():
@@ -125,13 +127,15 @@ def test_float32_sees_steps_below_its_last_digit(rule, n_outputs):
 def test_noise_is_that_of_the_row_alone():
     """However the stream is cut, with weights of zero in between."""
     narrow = X.astype(np.float32)
-    whole = stream(AdagradClassifier(alpha=1e-3), narrow, Y)
-    cut = stream(AdagradClassifier(alpha=1e-3), narrow, Y, [slice(0, 1), slice(1, 200)])
+    whole = stream(AdagradClassifier(lr=0.1, alpha=1e-3), narrow, Y)
+    cut = stream(AdagradClassifier(lr=0.1, alpha=1e-3), narrow, Y, [slice(0, 1), slice(1, 200)])
     assert bits(cut) == bits(whole)
 
 
 def test_penalties_leave_exact_zeros_in_float32():
-    model = AdagradClassifier(alpha=0.5, l1_ratio=1.0).partial_fit(X.astype("f"), Y, classes=[0, 1])
+    model = AdagradClassifier(lr=0.1, alpha=0.5, l1_ratio=1.0).partial_fit(
+        X.astype("f"), Y, classes=[0, 1]
+    )
     assert 0 < np.count_nonzero(model.coef_) < 5
 
 
@@ -147,7 +151,7 @@ def test_a_feature_that_is_absent_for_more_rows_than_32_bits_count(parameters, n
     y = y[:, 0] if n_outputs == 1 else y
     found = []
     for dtype in (np.float64, np.float32):
-        model = AdagradRegressor(**parameters).partial_fit(rows.astype(dtype), y)
+        model = AdagradRegressor(lr=0.1, **parameters).partial_fit(rows.astype(dtype), y)
         for billions in range(1, 5):  # half of them each
             model._state.totals["t"] = billions * 2**31 - 2
             model.partial_fit(rows[:1].astype(dtype).repeat(4, axis=0), y[:1].repeat(4, axis=0))
@@ -157,7 +161,7 @@ def test_a_feature_that_is_absent_for_more_rows_than_32_bits_count(parameters, n
 
 def test_norms_whose_squares_overflow():
     """The gradient of a row of 1e200 with a weight of 1e-150 is shortened to 1, not to 0."""
-    model = AdagradRegressor(rule=rules.Clipped("adagrad", norm=1.0), fit_intercept=False)
+    model = AdagradRegressor(lr=0.1, rule=rules.Clipped("adagrad", norm=1.0), fit_intercept=False)
     model.partial_fit(np.full((1, 2), 1e200), [1.0], sample_weight=[1e-150])
     np.testing.assert_allclose(model.accumulator_, 0.5)
     weights = np.zeros(2)
@@ -175,7 +179,7 @@ def test_norms_whose_squares_overflow():
 )
 def test_settings_that_lead_to_no_number(parameters, dtype, message):
     with pytest.raises(ValueError, match=message):
-        AdagradClassifier(**parameters).fit(X.astype(dtype), Y)
+        AdagradClassifier(**{"lr": 0.1} | parameters).fit(X.astype(dtype), Y)
     model = AdagradClassifier(**parameters | {"lr": 1e-3}).fit(X.astype(dtype), Y)
     before = model.coef_
     with pytest.raises(ValueError, match=message.replace(" 3 ", " ")):
@@ -195,12 +199,12 @@ def test_dual_averaging_does_not_act_backwards(change):
 
 
 def test_predictions_beyond_the_largest_float():
-    narrow = AdagradClassifier().fit(X.astype(np.float32), Y)
+    narrow = AdagradClassifier(lr=0.1).fit(X.astype(np.float32), Y)
     far = np.full((2, 5), 3e38, np.float32)
     right = far.astype(float) @ narrow.coef_[0].astype(float) + narrow.intercept_[0]
     np.testing.assert_allclose(narrow.decision_function(far), right, rtol=1e-6)
     assert np.isfinite(narrow.predict_proba(far)).all()
-    wide = AdagradClassifier().fit(X, Y)
+    wide = AdagradClassifier(lr=0.1).fit(X, Y)
     with pytest.raises(FloatingPointError, match=r"row 1 .*float64.*1e\+308"):
         wide.predict(np.vstack([X[:1], np.full((1, 5), 1e308) * np.sign(wide.coef_)]))
 
@@ -211,7 +215,7 @@ def test_predictions_beyond_the_largest_float():
 )
 def test_weights_that_are_no_weights(weight, message):
     with pytest.raises(ValueError, match=message):
-        AdagradClassifier("hinge").fit(X, Y, sample_weight=np.full(200, weight))
+        AdagradClassifier("hinge", lr=0.1).fit(X, Y, sample_weight=np.full(200, weight))
 
 
 def test_losses_and_rules_of_different_classes_are_unequal():
@@ -277,7 +281,7 @@ def test_arrays_of_other_kinds(kind):
 @pytest.mark.parametrize("search", [False, True])
 def test_broken_targets_reach_no_scorer(search, place):
     labels = np.stack([Y, 1 - Y, Y], axis=1)
-    model = AdagradClassifierCV(lr=[0.1, 1.0], cv=2) if search else AdagradClassifier()
+    model = AdagradClassifierCV(lr=[0.1, 1.0], cv=2) if search else AdagradClassifier(lr=0.1)
     model.partial_fit(X, labels)
     broken = sparse.csr_array(labels)
     getattr(broken, place)[3] = 10**6
@@ -292,7 +296,7 @@ def test_diagonals_that_scipy_would_wrap():
     diagonals = sparse.dia_array((np.ones((1, 5)), [0]), shape=(10, 5))
     diagonals.offsets = np.array([2**40])
     with pytest.raises(ValueError, match=r"X has the diagonal 1099511627776, but its shape is"):
-        AdagradRegressor().fit(diagonals, np.arange(10.0))
+        AdagradRegressor(lr=0.1).fit(diagonals, np.arange(10.0))
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint32])
@@ -301,12 +305,12 @@ def test_diagonals_in_numbers_that_scipy_cannot_add(dtype):
     diagonals.offsets = np.zeros(1, dtype)
     for X, y in ((diagonals, np.zeros(150)), (np.ones((150, 5)), diagonals)):
         with pytest.raises(ValueError, match=r"offsets is of u?int\d+, too narrow for shape"):
-            AdagradRegressor().fit(X, y)
+            AdagradRegressor(lr=0.1).fit(X, y)
 
 
 def test_labels_in_nullable_columns():
     frame = pd.DataFrame(np.stack([Y, 1 - Y], axis=1)).astype("Int64")
-    plain = AdagradClassifier(max_iter=3, tol=None).fit(X, frame)
+    plain = AdagradClassifier(lr=0.1, max_iter=3, tol=None).fit(X, frame)
     search = AdagradClassifierCV(lr=[0.1, 1.0], cv=2, random_state=0).fit(X, frame)
     assert plain.score(X, frame) > 0.9
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
@@ -331,7 +335,7 @@ class Certain(NamedTuple):
 @pytest.mark.parametrize("by", [np.inf, 1.0, -1.0])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_probabilities_of_a_loss_are_between_zero_and_one(by, n_classes):
-    model = AdagradClassifier(Certain(by)).partial_fit(
+    model = AdagradClassifier(Certain(by), lr=0.1).partial_fit(
         X, np.arange(len(X)) % n_classes, range(3)[:n_classes]
     )
     with pytest.raises(
@@ -342,7 +346,7 @@ def test_probabilities_of_a_loss_are_between_zero_and_one(by, n_classes):
 
 @pytest.mark.parametrize("loss", ["poisson", "gamma", "tweedie"])
 def test_exponentials_of_scores_beyond_the_largest_float(loss):
-    model = AdagradRegressor(loss).partial_fit(np.abs(X), np.full(len(X), 50.0))
+    model = AdagradRegressor(loss, lr=0.1).partial_fit(np.abs(X), np.full(len(X), 50.0))
     far = np.ones((3, X.shape[1])) * [[1.0], [1e5], [1.0]]
     assert 1e5 * model.coef_.sum() > np.log(np.finfo(float).max)
     with pytest.raises(FloatingPointError, match=r"prediction of row 1 .* its score is .*lower lr"):
@@ -356,7 +360,7 @@ def test_exponentials_of_scores_beyond_the_largest_float(loss):
 def test_early_stopping_without_shuffling_learns_in_the_order_of_x():
     split = StratifiedShuffleSplit(1, test_size=0.1, random_state=0)
     learnt = np.sort(next(split.split(X, Y))[0])
-    same = {"shuffle": False, "tol": None}
+    same = {"lr": 0.1, "shuffle": False, "tol": None}
     model = AdagradClassifier(early_stopping=True, random_state=0, max_iter=3, **same).fit(X, Y)
     by_hand = AdagradClassifier(max_iter=model.best_n_iter_, **same).fit(X[learnt], Y[learnt])
     np.testing.assert_array_equal(model.coef_, by_hand.coef_)
@@ -379,7 +383,7 @@ def test_searches_have_weights_as_linear_models_have():
 
 @every_estimator
 def test_written_into_attributes(estimator):
-    model = stream(estimator(), *small_data())
+    model = stream(estimator(lr=0.1), *small_data())
     for name in ("coef_", "intercept_", "accumulator_"):
         with pytest.raises(ValueError, match="read-only"):
             getattr(model, name)[...] = 0
@@ -394,8 +398,8 @@ IDS = np.array([1234567890123456789, 1234567890123456790])
     ids=["int64", "nullable", "unsigned"],
 )
 def test_large_integers_as_labels(form):
-    wanted = stream(AdagradClassifier(), X, Y)
-    found = AdagradClassifier().partial_fit(X, form(IDS[Y]), classes=IDS)
+    wanted = stream(AdagradClassifier(lr=0.1), X, Y)
+    found = AdagradClassifier(lr=0.1).partial_fit(X, form(IDS[Y]), classes=IDS)
     np.testing.assert_array_equal(found.coef_, wanted.coef_)
     assert set(found.predict(X)) == set(IDS)
 
@@ -406,21 +410,23 @@ def test_missing_labels(missing):
     y[3] = missing
     for labels in (y, pd.Series(y, dtype="string")):
         with pytest.raises(ValueError, match=r"y\[3\] = .* is missing"):
-            AdagradClassifier().fit(X, labels)
+            AdagradClassifier(lr=0.1).fit(X, labels)
         with pytest.raises(ValueError, match=r"y\[3\] = .* is missing"):
-            AdagradClassifier().partial_fit(X, labels, classes=["no", "yes"])
+            AdagradClassifier(lr=0.1).partial_fit(X, labels, classes=["no", "yes"])
 
 
 def test_labels_of_bytes_and_numbers_in_messages():
     with pytest.raises(ValueError, match=r"y\[0\] = b'.*decode"):
-        AdagradClassifier().fit(X, np.where(Y, b"yes", b"no"))
+        AdagradClassifier(lr=0.1).fit(X, np.where(Y, b"yes", b"no"))
     with pytest.raises(ValueError, match=r"y\[0\] = 6 is not one"):
-        AdagradClassifier().partial_fit(X, np.full(200, 6), classes=[0, 1])
+        AdagradClassifier(lr=0.1).partial_fit(X, np.full(200, 6), classes=[0, 1])
     with pytest.raises(ValueError, match=r"classes\[0\] = None is missing"):
-        AdagradClassifier().partial_fit(X, Y, classes=[None, 1])
+        AdagradClassifier(lr=0.1).partial_fit(X, Y, classes=[None, 1])
 
 
-@pytest.mark.parametrize("model", [AdagradClassifier(), AdagradClassifierCV(cv=2, lr=[0.1, 1.0])])
+@pytest.mark.parametrize(
+    "model", [AdagradClassifier(lr=0.1), AdagradClassifierCV(cv=2, lr=[0.1, 1.0])]
+)
 def test_weights_of_scores(model):
     model.fit(X, Y)
     for weight in (2.0, np.array(2.0), np.full(200, 2.0), None):
@@ -432,15 +438,15 @@ def test_weights_of_scores(model):
 
 
 def test_progressive_loss_is_of_rows_that_were_new():
-    model = AdagradClassifier(max_iter=20, tol=None, shuffle=False).fit(X, Y)
+    model = AdagradClassifier(lr=0.1, max_iter=20, tol=None, shuffle=False).fit(X, Y)
     assert model.progressive_loss_ == model.loss_curve_[0]
-    assert model.progressive_loss_ == stream(AdagradClassifier(), X, Y).progressive_loss_
+    assert model.progressive_loss_ == stream(AdagradClassifier(lr=0.1), X, Y).progressive_loss_
 
 
 # --- saved models -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("model", [AdagradClassifier(), AdagradClassifierCV(lr=[0.1, 1.0])])
+@pytest.mark.parametrize("model", [AdagradClassifier(lr=0.1), AdagradClassifierCV(lr=[0.1, 1.0])])
 @pytest.mark.parametrize("number", [0, 2])
 def test_models_of_another_format(model, number, monkeypatch):
     with monkeypatch.context() as patched:
@@ -454,7 +460,7 @@ def test_pickles_name_only_what_is_public():
     """What is saved must stay where it is."""
 
     models = [
-        AdagradClassifier(alpha=1e-3),
+        AdagradClassifier(lr=0.1, alpha=1e-3),
         AdagradClassifierCV(lr=[0.1, 1.0], loss=losses.Hinge()),
     ]
     for model in models:
@@ -471,9 +477,13 @@ def test_pickles_name_only_what_is_public():
 @pytest.mark.parametrize(
     "model",
     [
-        AdagradClassifier(losses.Hinge(), alpha=1e-3),
-        AdagradRegressor("huber", rule=rules.Averaged(rules.Multiplied("adagrad", np.ones(5)))),
-        AdagradRegressor(rule=rules.Scheduled(rules.Clipped("adagrad", 1.0), rules.Warmup(5))),
+        AdagradClassifier(losses.Hinge(), lr=0.1, alpha=1e-3),
+        AdagradRegressor(
+            "huber", lr=0.1, rule=rules.Averaged(rules.Multiplied("adagrad", np.ones(5)))
+        ),
+        AdagradRegressor(
+            lr=0.1, rule=rules.Scheduled(rules.Clipped("adagrad", 1.0), rules.Warmup(5))
+        ),
         AdagradClassifierCV(lr=[0.1, 1.0], alpha=[1e-3, 1e-4]),
         AdagradRegressorCV(lr=[0.1, 1.0], rule=rules.FTRL()),
     ],

@@ -73,7 +73,7 @@ def test_rules(case, path):
 @every_estimator
 def test_what_fit_knows(estimator, path):
     X, y = random_rows(np.random.default_rng(0)), np.arange(50) % 3
-    model = estimator(early_stopping=True, max_iter=3, tol=None, random_state=0).fit(X, y)
+    model = estimator(lr=0.1, early_stopping=True, max_iter=3, tol=None, random_state=0).fit(X, y)
     model.save(path)
     for name in ("n_iter_", "loss_curve_", "validation_loss_curve_", "best_n_iter_"):
         assert getattr(load(path), name) == getattr(model, name)
@@ -91,7 +91,7 @@ LABELS = {
 def test_labels(labels, path):
     labels = np.asarray(labels)
     y = labels[np.arange(50) % len(labels)]
-    model = AdagradClassifier().partial_fit(random_rows(np.random.default_rng(0)), y, labels)
+    model = AdagradClassifier(lr=0.1).partial_fit(random_rows(np.random.default_rng(0)), y, labels)
     model.save(path)
     assert load(path).classes_.dtype == model.classes_.dtype
     assert load(path).classes_.tolist() == model.classes_.tolist()
@@ -110,7 +110,7 @@ def test_not_fitted(estimator, path):
 def test_names_of_features(path):
     pd = pytest.importorskip("pandas")
     X = pd.DataFrame({"a": [1.0, 2.0], "ü": [0.0, 1.0]})
-    AdagradRegressor().fit(X, [0.0, 1.0]).save(path)
+    AdagradRegressor(lr=0.1).fit(X, [0.0, 1.0]).save(path)
     assert load(path).feature_names_in_.tolist() == ["a", "ü"]
     assert load(path).predict(X).shape == (2,)
 
@@ -121,7 +121,7 @@ def test_pipeline_is_one_file(path):
         2**12, fields={"age": "quantiles", "n": "log"}, interactions=[("site", "n")],
         dtype=np.float32,
     )  # fmt: skip
-    model = make_pipeline(hasher, AdagradClassifier()).fit(rows, [0, 1] * 10)
+    model = make_pipeline(hasher, AdagradClassifier(lr=0.1)).fit(rows, [0, 1] * 10)
     save(model, path)
     loaded = load(path)
     assert [name for name, _ in loaded.steps] == ["fieldhasher", "adagradclassifier"]
@@ -153,13 +153,13 @@ def test_correction_for_sampling_is_saved(path):
 
 def test_serving_is_small(path):
     X = random_rows(np.random.default_rng(0), 100, 2**12, 0.1, np.float32)
-    model = AdagradClassifier().partial_fit(X, np.arange(100) % 2, [0, 1])
+    model = AdagradClassifier(lr=0.1).partial_fit(X, np.arange(100) % 2, [0, 1])
     sizes = []
     for serving in (False, True):
         model.save(path, serving=serving)
         sizes.append(path.stat().st_size)
     assert sizes[1] < 0.6 * sizes[0]
-    model = AdagradClassifier().partial_fit(X[:1, :].reshape(1, -1), [1], [0, 1])
+    model = AdagradClassifier(lr=0.1).partial_fit(X[:1, :].reshape(1, -1), [1], [0, 1])
     model.save(path)
     assert path.stat().st_size < 2 * 16 * X[:1].nnz + 4096
 
@@ -174,10 +174,16 @@ def test_loss_of_a_user_is_trusted_by_its_class(path):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (AdagradClassifier(random_state=np.random.RandomState(0)), "random_state=RandomState"),
-        (make_pipeline(MaxAbsScaler(), AdagradClassifier()), "Step 'maxabsscaler' of the pipe"),
+        (
+            AdagradClassifier(lr=0.1, random_state=np.random.RandomState(0)),
+            "random_state=RandomState",
+        ),
+        (
+            make_pipeline(MaxAbsScaler(), AdagradClassifier(lr=0.1)),
+            "Step 'maxabsscaler' of the pipe",
+        ),
         (AdagradClassifierCV(), "only estimators of this package"),
-        (AdagradClassifier(loss=print), "loss=<built-in function print> cannot be saved"),
+        (AdagradClassifier(lr=0.1, loss=print), "loss=<built-in function print> cannot be saved"),
     ],
 )
 def test_what_cannot_be_saved(model, message, path):
@@ -347,7 +353,7 @@ except ValueError as error:
 
 def test_small_file_does_not_take_much_memory(path):
     X = random_rows(np.random.default_rng(0), 2, 2**12, 0.001)
-    AdagradRegressor().partial_fit(X, [0.0, 1.0]).save(path)
+    AdagradRegressor(lr=0.1).partial_fit(X, [0.0, 1.0]).save(path)
     assert path.stat().st_size < 5000
     output = run_python("-c", HUGE, path).splitlines()
     assert output[:-2] in (["MemoryError"], [])
@@ -364,7 +370,7 @@ from common import random_rows
 from sklearn_adagrad import AdagradClassifier, load
 path, rng = sys.argv[1], np.random.default_rng(0)
 X, y = random_rows(rng, 50, 20_000), np.arange(50) % 2
-model = AdagradClassifier().partial_fit(X, y, [0, 1])
+model = AdagradClassifier(lr=0.1).partial_fit(X, y, [0, 1])
 model.save(path)
 model.coef_, load(path)
 found = set()
@@ -431,7 +437,7 @@ def test_top_level_names():
 def test_files_that_would_take_much_memory(path):
     """An array is there once, and texts of one length do not take more than some texts need."""
     labels = list("abcdefgh")
-    model = AdagradClassifier(alpha=np.ones(8)).partial_fit(np.eye(8), labels, labels)
+    model = AdagradClassifier(lr=0.1, alpha=np.ones(8)).partial_fit(np.eye(8), labels, labels)
     model.save(path)
     text, arrays = parts_of(path)
     params = text["model"]["params"]

@@ -144,7 +144,7 @@ def taken(rng, model, X):
 
 def main(count):
     models = [
-        estimator(max_iter=2, tol=None, early_stopping=early_stopping, random_state=0)
+        estimator(lr=0.1, max_iter=2, tol=None, early_stopping=early_stopping, random_state=0)
         for estimator in (AdagradClassifier, AdagradRegressor)
         for early_stopping in (False, True)
     ]

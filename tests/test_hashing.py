@@ -362,7 +362,7 @@ def test_in_a_pipeline(frame, interface):
     with config_context(sparse_interface=interface):
         X = FieldHasher(2**12).fit_transform(frame)
         assert isinstance(X, sparse.sparray) == (interface == "sparray")
-        model = make_pipeline(FieldHasher(2**12), AdagradClassifier()).fit(frame, y)
+        model = make_pipeline(FieldHasher(2**12), AdagradClassifier(lr=0.1)).fit(frame, y)
         assert model.score(frame, y) > 0.9
 
 
@@ -387,9 +387,9 @@ def looked(monkeypatch):
 def test_own_rows_are_not_inspected_again(frame, looked, dtype):
     y = np.arange(len(frame)) % 2
     X = FieldHasher(2**12, dtype=dtype).transform(frame)
-    sealed = AdagradClassifier(loss="squared_hinge").partial_fit(X, y, classes=[0, 1])
+    sealed = AdagradClassifier(lr=0.1, loss="squared_hinge").partial_fit(X, y, classes=[0, 1])
     assert looked == []
-    plain = AdagradClassifier(loss="squared_hinge").partial_fit(X.copy(), y, classes=[0, 1])
+    plain = AdagradClassifier(lr=0.1, loss="squared_hinge").partial_fit(X.copy(), y, classes=[0, 1])
     assert looked == [X.nnz]
     np.testing.assert_array_equal(sealed.coef_, plain.coef_)
 
@@ -411,10 +411,10 @@ def test_nothing_else_passes_for_own_rows(frame, looked):
     broken.indices[5] = 2**12
     for each in (narrower, broken):
         with pytest.raises(ValueError, match="has the column index"):
-            AdagradClassifier().fit(each, y)
+            AdagradClassifier(lr=0.1).fit(each, y)
     for each in others:
         looked.clear()
-        AdagradClassifier(max_iter=1, tol=None).fit(each, y[: each.shape[0]])
+        AdagradClassifier(lr=0.1, max_iter=1, tol=None).fit(each, y[: each.shape[0]])
         assert looked
 
 

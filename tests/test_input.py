@@ -93,7 +93,7 @@ def test_class_weights_that_leave_nothing_to_fit():
 )
 def test_unknown_label(labels, unknown):
     X, y = small_data()
-    model = AdagradClassifier().partial_fit(X, y, classes=labels)
+    model = AdagradClassifier(lr=0.1).partial_fit(X, y, classes=labels)
     y = y.astype(object if isinstance(unknown, str | None) else float)
     y[4] = unknown
     if isinstance(unknown, str):
@@ -111,7 +111,7 @@ def test_classes_are_decided_in_the_first_call():
     refused = untrained(AdagradClassifier)
     assert_refused(refused, "partial_fit", "classes must be passed", X, y, classes=None)
     assert_refused(refused, "partial_fit", "one class|greater than one", X, y, classes=[1])
-    model = AdagradClassifier().partial_fit(X, y, classes=[0, 1])
+    model = AdagradClassifier(lr=0.1).partial_fit(X, y, classes=[0, 1])
     for classes in ([0, 1, 2], [1, 2], ["0", "1"]):
         assert_refused(model, "partial_fit", "classes=.*differs", X, y, classes=classes)
     model.partial_fit(X, y, classes=[1, 0]).partial_fit(X, y, classes=[1.0, 0.0]).partial_fit(X, y)
@@ -132,8 +132,8 @@ def test_labels_of_text(labels, dtype):
     X = small_data()[0]
     y = np.resize(np.array(labels, dtype), ROWS)
     numbers = np.searchsorted(np.sort(labels), y.astype(str))
-    model = AdagradClassifier().partial_fit(X, y, classes=labels)
-    same = AdagradClassifier().partial_fit(X, numbers, classes=np.unique(numbers))
+    model = AdagradClassifier(lr=0.1).partial_fit(X, y, classes=labels)
+    same = AdagradClassifier(lr=0.1).partial_fit(X, numbers, classes=np.unique(numbers))
     assert bits(model) == bits(same)
     np.testing.assert_array_equal(model.predict(X), np.sort(labels)[same.predict(X)])
     fitted = untrained(AdagradClassifier).fit(X, y)
@@ -277,9 +277,9 @@ def test_every_parameter_is_tried_with_bad_values():
 @pytest.mark.parametrize("number", [np.float16, np.float32, np.float64, np.longdouble, np.int64])
 def test_parameters_of_numpys_types(estimator, number):
     names = ("lr", "eps", "lr_decay", "initial_accumulator_value", "tol", "alpha", "l1_ratio")
-    model = estimator(max_iter=2, random_state=0)
+    model = estimator(lr=0.1, max_iter=2, random_state=0)
     model.set_params(**{name: number(1) for name in names})
-    plain = estimator(max_iter=2, random_state=0).set_params(**dict.fromkeys(names, 1.0))
+    plain = estimator(lr=0.1, max_iter=2, random_state=0).set_params(**dict.fromkeys(names, 1.0))
     with pytest.warns(ConvergenceWarning):
         model.fit(*small_data())
     with pytest.warns(ConvergenceWarning):

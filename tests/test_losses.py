@@ -215,7 +215,7 @@ def test_prediction_is_the_target_of_which_the_score_is_the_optimum(loss):
 def test_only_losses_with_a_probability_offer_predict_proba(estimator, loss):
     rng = np.random.default_rng(0)
     X, y = random_rows(rng), random_targets(rng, estimator, loss, 50)
-    model = stream(estimator(loss), X, y)
+    model = stream(estimator(loss, lr=0.1), X, y)
     assert hasattr(model, "predict_proba") == hasattr(loss_object(estimator, loss), "probability")
     if hasattr(model, "predict_proba"):
         chances = model.predict_proba(X)
@@ -244,7 +244,7 @@ BAD_TARGETS = [
 def test_targets_out_of_range_are_refused(loss, bad, method):
     rng = np.random.default_rng(0)
     X, y = random_rows(rng), np.full(50, 0.5)
-    model = AdagradRegressor(loss).partial_fit(X, y)
+    model = AdagradRegressor(loss, lr=0.1).partial_fit(X, y)
     before = all_bits(model)
     y[7] = bad
     with pytest.raises(ValueError, match=r"y\[7\] = .*needs.* y >=? 0"):
@@ -329,7 +329,7 @@ def test_two_halves_of_a_row_are_the_row():
 
 def test_the_perceptron_has_no_limit():
     rule = sklearn_adagrad.rules.ImportanceAware("adagrad")
-    model = sklearn_adagrad.AdagradClassifier("perceptron", rule=rule)
+    model = sklearn_adagrad.AdagradClassifier("perceptron", lr=0.1, rule=rule)
     with pytest.raises(ValueError, match=r"needs a loss that has the method drop"):
         model.partial_fit([[1.0]], [0], classes=[0, 1])
     learnt = sklearn_adagrad.AdagradClassifier("perceptron", lr="auto")

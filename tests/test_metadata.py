@@ -9,7 +9,7 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor
 
-SETTINGS = {"max_iter": 3, "tol": None, "random_state": 0}
+SETTINGS = {"lr": 0.1, "max_iter": 3, "tol": None, "random_state": 0}
 WEIGHTS = np.arange(ROWS) % 3 * 1.0
 
 

@@ -33,7 +33,7 @@ TOLERANCE = {np.float64: 1e-12, np.float32: 5e-5}
 
 
 def multinomial(**parameters):
-    return AdagradClassifier(multi_class="multinomial", **parameters)
+    return AdagradClassifier(multi_class="multinomial", **{"lr": 0.1} | parameters)
 
 
 def data(n_classes, dtype=np.float64, n_rows=50, n_features=N_FEATURES):
@@ -275,7 +275,9 @@ def test_approaches_the_optimum():
 def test_two_classes_are_the_binary_log_loss():
     X, y, weights = data(2)
     plain, joint = (
-        AdagradClassifier(multi_class=each, max_iter=3, tol=None, random_state=0).fit(X, y, weights)
+        AdagradClassifier(lr=0.1, multi_class=each, max_iter=3, tol=None, random_state=0).fit(
+            X, y, weights
+        )
         for each in ("ovr", "multinomial")
     )
     assert bits(joint) == bits(plain)
@@ -287,7 +289,8 @@ def test_labels_of_which_a_row_may_have_several_are_separate():
     X, y, _ = data(2)
     y = np.stack([np.roll(y, n) for n in range(5)], axis=1)
     plain, joint = (
-        AdagradClassifier(multi_class=each).partial_fit(X, y) for each in ("ovr", "multinomial")
+        AdagradClassifier(lr=0.1, multi_class=each).partial_fit(X, y)
+        for each in ("ovr", "multinomial")
     )
     assert bits(joint) == bits(plain)
     np.testing.assert_array_equal(joint.predict_proba(X), plain.predict_proba(X))
@@ -333,7 +336,7 @@ def test_unknown_name(value):
 
 def test_it_is_a_parameter_as_any_other():
     X, y, _ = data(3)
-    assert repr(multinomial()) == "AdagradClassifier(multi_class='multinomial')"
+    assert repr(multinomial()) == "AdagradClassifier(lr=0.1, multi_class='multinomial')"
     model = untrained(AdagradClassifier).fit(X, y)
     joint = untrained(AdagradClassifier, multi_class="multinomial").fit(X, y)
     assert bits(model) != bits(joint)

@@ -100,7 +100,7 @@ def test_labels(labels):
 def test_labels_that_onnx_does_not_have():
     X, y = small_data()
     dates = np.array(["2024-01-01", "2024-01-02"], "datetime64[D]").astype(object)
-    model = AdagradClassifier().partial_fit(X, y, classes=[0, 1])
+    model = AdagradClassifier(lr=0.1).partial_fit(X, y, classes=[0, 1])
     model.classes_ = dates
     with pytest.raises(ValueError, match="The labels are of type date"):
         to_onnx(model, X)
@@ -398,6 +398,8 @@ def test_rows_are_not_made():
 
 def test_correction_for_sampling_is_exported():
     X, y = np.eye(4, dtype=np.float32), [0, 1, 0, 1]
-    model = AdagradClassifier(max_iter=2, tol=None, random_state=0, negatives_kept=0.1).fit(X, y)
+    model = AdagradClassifier(lr=0.1, max_iter=2, tol=None, random_state=0, negatives_kept=0.1).fit(
+        X, y
+    )
     (found,) = session_of(to_onnx(model, X)).run(["probabilities"], {"X": X})
     np.testing.assert_allclose(found, model.predict_proba(X), atol=1e-6)

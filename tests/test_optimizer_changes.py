@@ -143,7 +143,7 @@ def test_schedules_by_hand(rule, factors):
 @pytest.mark.parametrize("shape", [6, (6, 3)], ids=["one", "several"])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])
 def test_a_schedule_out_of_range_ends_before_the_row(value, shape):
-    model = AdagradRegressor(rule=Scheduled("adagrad", Bad(value)))
+    model = AdagradRegressor(lr=0.1, rule=Scheduled("adagrad", Bad(value)))
     with pytest.raises(FloatingPointError, match=r"factor\(4\)"):
         model.partial_fit(np.eye(6), np.ones(shape))
     assert model.t_ == 3

@@ -152,7 +152,7 @@ def test_every_penalty(rule, alpha, lr_decay, kind, l1_ratio, dtype):
     rng = np.random.default_rng(0)
     X, weights = rows(rng, dtype, N_FEATURES)
     y = columns(rng, AdagradRegressor, "squared_error", 7 if kind == "number" else 3)
-    model = AdagradRegressor(rule=rule, alpha=alpha, l1_ratio=l1_ratio, lr_decay=lr_decay)
+    model = AdagradRegressor(lr=0.1, rule=rule, alpha=alpha, l1_ratio=l1_ratio, lr_decay=lr_decay)
     models = [stream(clone(model), X, column, sample_weight=weights) for column in y.T]
     stream(model, X, y, [slice(0, 15), slice(15, 16), slice(16, N_ROWS)], sample_weight=weights)
     assert_heads_are(model, models, X, dtype)
@@ -201,7 +201,7 @@ def test_shuffled_epochs():
     rng = np.random.default_rng(0)
     X, weights = rows(rng)
     y = columns(rng, AdagradRegressor, "huber", 6)
-    model = AdagradRegressor("huber", max_iter=4, tol=None, random_state=3)
+    model = AdagradRegressor("huber", lr=0.1, max_iter=4, tol=None, random_state=3)
     models = [clone(model).fit(X, column, weights) for column in y.T]
     model.fit(X, y, weights)
     assert_heads_are(model, models, X)
@@ -211,11 +211,11 @@ def test_shuffled_epochs():
 # --- to the last bit ----------------------------------------------------------------------------
 
 KINDS = {
-    "classes": AdagradClassifier(),
-    "balanced classes": AdagradClassifier("hinge", class_weight="balanced"),
-    "multinomial": AdagradClassifier(multi_class="multinomial"),
-    "labels": AdagradClassifier("modified_huber"),
-    "targets": AdagradRegressor(alpha=0.01, l1_ratio=0.5),
+    "classes": AdagradClassifier(lr=0.1),
+    "balanced classes": AdagradClassifier("hinge", lr=0.1, class_weight="balanced"),
+    "multinomial": AdagradClassifier(lr=0.1, multi_class="multinomial"),
+    "labels": AdagradClassifier("modified_huber", lr=0.1),
+    "targets": AdagradRegressor(lr=0.1, alpha=0.01, l1_ratio=0.5),
 }
 every_kind = pytest.mark.parametrize("kind", KINDS)
 every_count = pytest.mark.parametrize("n_outputs", [3, 5, 12])

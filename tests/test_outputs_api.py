@@ -93,7 +93,7 @@ def test_shapes_of_targets(shape):
     assert model.accumulator_.shape == model.coef_.shape
     assert model.intercept_.shape == shape[1:] if len(shape) > 1 else (1,)
     assert model.score(X, y) == r2_score(y, model.predict(X))
-    streamed = AdagradRegressor().partial_fit(X, y)
+    streamed = AdagradRegressor(lr=0.1).partial_fit(X, y)
     assert streamed.predict(X).shape == shape
 
 
@@ -310,7 +310,7 @@ def test_balanced_stream(multi_class):
         mass[label] += given[i]
         if given[i]:
             weights[i] = given[i] * mass.sum() / (3 * mass[label])
-    model = AdagradClassifier(multi_class=multi_class, class_weight="balanced")
+    model = AdagradClassifier(lr=0.1, multi_class=multi_class, class_weight="balanced")
     plain = clone(model).set_params(class_weight=None)
     stream(plain, X, y, sample_weight=weights, classes=range(3))
     stream(model, X, y, [slice(0, 7), slice(7, ROWS)], sample_weight=given, classes=range(3))
@@ -412,9 +412,9 @@ def test_class_weights_of_labels(method, class_weight):
 def test_classes_of_labels(classes):
     message = "classes=.*numbers of the 3 columns"
     refused(untrained(AdagradClassifier), "partial_fit", message, LABELS, classes=classes)
-    model = AdagradClassifier().partial_fit(X, LABELS)
+    model = AdagradClassifier(lr=0.1).partial_fit(X, LABELS)
     refused(model, "partial_fit", message, LABELS, classes=classes)
-    again = AdagradClassifier().partial_fit(X, LABELS, classes=[0, 1, 2])
+    again = AdagradClassifier(lr=0.1).partial_fit(X, LABELS, classes=[0, 1, 2])
     assert bits(again) == bits(model)
 
 

@@ -51,7 +51,7 @@ def test_own_loss_works_without_registration():
 def of_classes(loss, n_classes):
     """A model with this loss, and its probabilities."""
     X, y = random_rows(np.random.default_rng(0)), np.arange(50) % n_classes
-    model = AdagradClassifier(loss, max_iter=5, tol=None, random_state=0).fit(X, y)
+    model = AdagradClassifier(loss, lr=0.1, max_iter=5, tol=None, random_state=0).fit(X, y)
     return model, model.predict_proba(X)
 
 
@@ -87,7 +87,7 @@ def test_own_loss_in_a_search_over_its_parameters():
 def test_fields_of_a_loss_recompile_nothing(make):
     rng = np.random.default_rng(0)
     X, y = random_rows(rng), rng.standard_normal(50)
-    settings = {"tol": None, "max_iter": 2, "early_stopping": True, "random_state": 0}
+    settings = {"lr": 0.1, "tol": None, "max_iter": 2, "early_stopping": True, "random_state": 0}
     AdagradRegressor(make(1.0), **settings).fit(X, y).partial_fit(X, y)
     with event.install_recorder("numba:compile") as recorder:
         coefs = [
@@ -129,8 +129,8 @@ class Huber(NamedTuple):
 def test_own_loss_may_have_the_name_of_another():
     X, y = np.ones((3, 1)), np.full(3, 5.0)
     for _ in range(2):
-        assert AdagradRegressor(losses.Huber()).partial_fit(X, y).coef_ > 0
-        assert AdagradRegressor(Huber()).partial_fit(X, y).coef_ < 0
+        assert AdagradRegressor(losses.Huber(), lr=0.1).partial_fit(X, y).coef_ > 0
+        assert AdagradRegressor(Huber(), lr=0.1).partial_fit(X, y).coef_ < 0
 
 
 class NotATuple:
@@ -146,7 +146,7 @@ class Methodless(NamedTuple):
 
 
 def refused(estimator, loss, error, message):
-    model = estimator(loss)
+    model = estimator(loss, lr=0.1)
     X, y = np.eye(4), np.arange(4) % 2
     before = all_bits(model)
     for method, more in ((model.fit, {}), (model.partial_fit, first_call(estimator))):

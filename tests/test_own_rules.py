@@ -114,8 +114,8 @@ def test_wrappers_of_the_package_hold_it():
 def test_penalties_are_refused_by_a_rule_that_says_nothing_of_them(alpha):
     X, y = problem()
     with pytest.raises(ValueError, match="alpha > 0 would have no effect with RMSProp"):
-        AdagradRegressor(rule=RMSProp(), alpha=alpha).partial_fit(X, y)
-    AdagradRegressor(rule=RMSProp(), alpha=0.0).partial_fit(X, y)
+        AdagradRegressor(lr=0.1, rule=RMSProp(), alpha=alpha).partial_fit(X, y)
+    AdagradRegressor(lr=0.1, rule=RMSProp(), alpha=0.0).partial_fit(X, y)
 
 
 def test_penalties_of_a_rule_that_declares_them():
@@ -141,7 +141,7 @@ def test_declared_needs_are_checked():
         (Fixed(), {"lr": 0.0}, "needs more than 0"),
     ):
         with pytest.raises(ValueError, match=message):
-            AdagradRegressor(rule=rule, **more).partial_fit(X, y)
+            AdagradRegressor(rule=rule, **{"lr": 0.1} | more).partial_fit(X, y)
 
 
 def test_what_is_not_a_rule():
@@ -149,7 +149,7 @@ def test_what_is_not_a_rule():
         x: float = 1.0
 
     with pytest.raises(TypeError, match="it has no method start"):
-        AdagradRegressor(rule=Nothing()).partial_fit(*problem())
+        AdagradRegressor(lr=0.1, rule=Nothing()).partial_fit(*problem())
 
 
 def test_accumulators_of_a_rule_that_has_none():
@@ -160,7 +160,7 @@ def test_accumulators_of_a_rule_that_has_none():
         def step(self, record, g, row):
             return record, row.lr * g
 
-    model = AdagradRegressor(rule=Constant()).partial_fit(*problem())
+    model = AdagradRegressor(lr=0.1, rule=Constant()).partial_fit(*problem())
     assert model.coef_.any()
     with pytest.raises(AttributeError, match="Constant keeps no accumulator of a weight"):
         model.accumulator_  # noqa: B018
@@ -168,23 +168,29 @@ def test_accumulators_of_a_rule_that_has_none():
 
 def test_random_starts():
     X, y = problem()
-    first = AdagradRegressor(rule=Scattered(), random_state=0).partial_fit(X[:1], y[:1], 0.0)
-    again = AdagradRegressor(rule=Scattered(), random_state=0).partial_fit(X[:1], y[:1], 0.0)
-    other = AdagradRegressor(rule=Scattered(), random_state=1).partial_fit(X[:1], y[:1], 0.0)
+    first = AdagradRegressor(lr=0.1, rule=Scattered(), random_state=0).partial_fit(
+        X[:1], y[:1], 0.0
+    )
+    again = AdagradRegressor(lr=0.1, rule=Scattered(), random_state=0).partial_fit(
+        X[:1], y[:1], 0.0
+    )
+    other = AdagradRegressor(lr=0.1, rule=Scattered(), random_state=1).partial_fit(
+        X[:1], y[:1], 0.0
+    )
     assert bits(first) == bits(again) != bits(other)
     assert 0.02 < first.coef_.std() < 0.3
     assert first.intercept_ == 0.0
     assert bits(pickle.loads(pickle.dumps(first))) == bits(first)
     with pytest.raises(ValueError, match=r"rule=Scattered.* begins with weights that are not"):
         first.sparsify()
-    many = AdagradClassifier(rule=Scattered(), random_state=0)
+    many = AdagradClassifier(lr=0.1, rule=Scattered(), random_state=0)
     many.partial_fit(X, np.arange(60) % 3, classes=range(3))
     assert len(np.unique(many.coef_[:, 0])) == 3
 
 
 def test_no_parameter_recompiles():
     X, y = problem()
-    AdagradRegressor(rule=RMSProp()).partial_fit(X, y).predict(X)
+    AdagradRegressor(lr=0.1, rule=RMSProp()).partial_fit(X, y).predict(X)
     with event.install_recorder("numba:compile") as recorder:
         AdagradRegressor(rule=RMSProp(0.5), lr=0.3).partial_fit(X, y).predict(X)
     assert not recorder.buffer
@@ -203,7 +209,7 @@ def rule_of(factor):
     return Own()
 
 X, y = np.eye(4), np.ones(4)
-models = [AdagradRegressor(rule=rule_of(f), fit_intercept=False) for f in (1.0, 2.0)]
+models = [AdagradRegressor(lr=0.1, rule=rule_of(f), fit_intercept=False) for f in (1.0, 2.0)]
 found = [model.partial_fit(X, y).coef_ for model in models]
 np.testing.assert_allclose(found[1], 2.0 * found[0])
 assert found[0].any()

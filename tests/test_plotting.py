@@ -29,7 +29,7 @@ STD = np.random.default_rng(1).permutation(len(GRID)) / 1000 + 0.01
 
 def found(params, mean, std=None, scoring=None, **columns):
     """A search that found this."""
-    search = GridSearchCV(AdagradClassifier(), {}, scoring=scoring)
+    search = GridSearchCV(AdagradClassifier(lr=0.1), {}, scoring=scoring)
     search.cv_results_ = {"params": params, "mean_test_score": np.array(mean), **columns}
     if std is not None:
         search.cv_results_["std_test_score"] = np.array(std)
@@ -296,7 +296,7 @@ def test_search_is_left_alone():
 
 def test_unfitted_search():
     with pytest.raises(NotFittedError):
-        drawn(GridSearchCV(AdagradClassifier(), {"lr": LR}))
+        drawn(GridSearchCV(AdagradClassifier(lr=0.1), {"lr": LR}))
 
 
 @pytest.mark.parametrize(
@@ -708,7 +708,10 @@ def test_weights_of_two_classes_are_for_the_second():
 
 
 def test_weights_of_an_unfitted_model():
-    for model in (AdagradClassifier(), make_pipeline(FieldHasher(), AdagradRegressor())):
+    for model in (
+        AdagradClassifier(lr=0.1),
+        make_pipeline(FieldHasher(), AdagradRegressor(lr=0.1)),
+    ):
         with pytest.raises(NotFittedError):
             strongest(model)
 

@@ -1041,7 +1041,7 @@ def test_a_damaged_cache_reaches_no_model(tmp_path):
         damaged = bytearray(good)
         damaged[at] ^= 0xFF
         cache.write_bytes(damaged)
-        model, n_rows = AdagradClassifier(), 0
+        model, n_rows = AdagradClassifier(lr=0.1), 0
         try:
             for X, y, _ in Delimited(log, HASHER, target="y", cache=cache):
                 n_rows += len(y)

@@ -15,7 +15,7 @@ Y = np.array([0, 1, 0, 1])
 
 def test_warning_as_error_comes_after_the_model_is_whole():
     """Width and state disagreed, and the next call read beyond the weights."""
-    model = AdagradClassifier(max_iter=1, tol=None).fit(np.eye(4), Y).set_params(tol=1e-3)
+    model = AdagradClassifier(lr=0.1, max_iter=1, tol=None).fit(np.eye(4), Y).set_params(tol=1e-3)
     wide = sparse.csr_array(([1.0] * 4, ([0, 1, 2, 3], [0, 9, 2**20, 5])), shape=(4, 2**20 + 1))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -33,7 +33,9 @@ def test_predicting_with_an_estimator_that_is_being_refitted():
         def on_fit_task_end(self, estimator, context):
             estimator.predict(np.ones((1, 4000)))
 
-    model = AdagradClassifier(max_iter=1, tol=None).fit(np.eye(4), Y).set_callbacks(Curious())
+    model = (
+        AdagradClassifier(lr=0.1, max_iter=1, tol=None).fit(np.eye(4), Y).set_callbacks(Curious())
+    )
     with pytest.raises(ValueError, match="4000 features, but"):
         model.fit(np.ones((4, 4000)), Y)
     assert model.set_callbacks().predict(np.eye(4)).shape == (4,)
@@ -47,14 +49,16 @@ def test_loss_of_an_epoch_is_no_difference_of_large_sums():
 
 
 def test_validation_that_is_never_finite():
-    model = AdagradRegressor("poisson", early_stopping=True, max_iter=8, random_state=0)
+    model = AdagradRegressor("poisson", lr=0.1, early_stopping=True, max_iter=8, random_state=0)
     far = {"X_val": np.full((2, 4), 1e4), "y_val": [1.0, 2.0]}
     with pytest.raises(FloatingPointError, match="finite validation loss"):
         model.fit(np.eye(4), Y + 20.0, **far)
 
 
 def test_no_improvement_at_all_is_no_improvement_by_zero():
-    model = AdagradClassifier("perceptron", tol=0.0, max_iter=50, random_state=0).fit(np.eye(4), Y)
+    model = AdagradClassifier("perceptron", lr=0.1, tol=0.0, max_iter=50, random_state=0).fit(
+        np.eye(4), Y
+    )
     assert model.n_iter_ < 20
 
 
@@ -80,14 +84,14 @@ def test_advice_that_helps():
 )
 def test_parameters_changed_in_the_middle_of_a_stream(changed, message):
     """scikit-learn checks them in the first call only."""
-    model = AdagradClassifier().partial_fit(np.eye(4), Y, classes=[0, 1])
+    model = AdagradClassifier(lr=0.1).partial_fit(np.eye(4), Y, classes=[0, 1])
     with pytest.raises(ValueError, match=message):
         model.set_params(**changed).partial_fit(np.eye(4), Y)
     assert model.t_ == 4
 
 
 def test_reading_does_not_mind_training_parameters():
-    model = AdagradClassifier(tol=None, max_iter=3).fit(np.eye(4, dtype=np.float32), Y)
+    model = AdagradClassifier(lr=0.1, tol=None, max_iter=3).fit(np.eye(4, dtype=np.float32), Y)
     before = model.coef_, model.predict(np.eye(4))
     model.set_params(lr=1e30)
     np.testing.assert_array_equal(model.coef_, before[0])
@@ -105,19 +109,19 @@ def test_reading_does_not_mind_training_parameters():
 )
 def test_parameters_of_losses(loss):
     with pytest.raises(ValueError, match=f"{loss._fields[0]}=.*must be"):
-        AdagradRegressor(loss).fit(np.eye(4), Y)
+        AdagradRegressor(loss, lr=0.1).fit(np.eye(4), Y)
 
 
 def test_fields_that_are_no_numbers():
     with pytest.raises(TypeError, match="must be numbers"):
-        AdagradRegressor(losses.Quantile("a")).fit(np.eye(4), Y)
+        AdagradRegressor(losses.Quantile("a"), lr=0.1).fit(np.eye(4), Y)
 
 
 @pytest.mark.parametrize("shape", [(5,), (5, 2, 2)])
 def test_sparse_arrays_of_other_dimensions(shape):
     X = sparse.coo_array(np.ones(shape))
     with pytest.raises(ValueError, match="2D"):
-        AdagradClassifier().fit(X, np.arange(5) % 2)
+        AdagradClassifier(lr=0.1).fit(X, np.arange(5) % 2)
 
 
 @pytest.mark.parametrize("where", ["y", "sample_weight"])
@@ -125,12 +129,12 @@ def test_masked_arrays(where):
     masked = np.ma.masked_array([0.0, 1.0, 0.0, 1.0], mask=[0, 0, 0, 1])
     data = {"y": Y, "sample_weight": np.ones(4)} | {where: masked}
     with pytest.raises(ValueError, match="masked"):
-        AdagradRegressor().fit(np.eye(4), **data)
+        AdagradRegressor(lr=0.1).fit(np.eye(4), **data)
 
 
 def test_dates_are_no_targets():
     with pytest.raises(ValueError, match="must be numbers"):
-        AdagradRegressor().fit(np.eye(4), np.array(["2026-01-01"] * 4, "datetime64[D]"))
+        AdagradRegressor(lr=0.1).fit(np.eye(4), np.array(["2026-01-01"] * 4, "datetime64[D]"))
 
 
 @pytest.mark.parametrize(
@@ -145,7 +149,7 @@ def test_dates_are_no_targets():
 )
 def test_diagonals_that_scipy_would_crash_on(name, value):
     X = sparse.dia_array((np.ones((2, 4)), [0, 1]), shape=(4, 4))
-    model = AdagradClassifier(max_iter=1, tol=None).fit(X, Y)
+    model = AdagradClassifier(lr=0.1, max_iter=1, tol=None).fit(X, Y)
     setattr(X, name, value)
     with pytest.raises(ValueError, match="Rebuild X"):
         model.fit(X, Y)
@@ -157,7 +161,7 @@ def test_fault_in_any_row_of_many_is_found(row, method):
     """Rows are inspected in blocks: a sound last one must not hide what was wrong before."""
     X = random_rows(np.random.default_rng(0), 600, 9, 1.0)
     y = np.arange(600) % 2
-    model = AdagradClassifier().partial_fit(X, y, classes=[0, 1])
+    model = AdagradClassifier(lr=0.1).partial_fit(X, y, classes=[0, 1])
     entry = X.indptr[row] + 4
     faults = (X.indices, 9, "has the column index 9"), (X.data, np.nan, "NaN")
     for array, value, message in faults:
@@ -172,7 +176,9 @@ def test_fault_in_any_row_of_many_is_found(row, method):
     zero.data[entry] = without.data[entry] = 0.0
     without.eliminate_zeros()
     for one, other in ((order, X), (zero, without)):
-        first, second = (AdagradClassifier(max_iter=1, shuffle=False, tol=None) for _ in range(2))
+        first, second = (
+            AdagradClassifier(lr=0.1, max_iter=1, shuffle=False, tol=None) for _ in range(2)
+        )
         assert bits(first.fit(one, y)) == bits(second.fit(other, y))
 
 
@@ -180,7 +186,7 @@ def test_fault_in_any_row_of_many_is_found(row, method):
 @pytest.mark.parametrize("fails", [False, True])
 def test_subnormal_numbers_are_as_before_in_the_caller_s_thread(n_classes, fails):
     X, y = random_rows(np.random.default_rng(0), 30, 9, 1.0), np.arange(30) % n_classes
-    model = AdagradClassifier().partial_fit(X, y, classes=range(n_classes))
+    model = AdagradClassifier(lr=0.1).partial_fit(X, y, classes=range(n_classes))
     if fails:
         weights = np.where(np.arange(30) == 7, 1e308, 1.0)
         with pytest.raises(FloatingPointError, match="row 7"):

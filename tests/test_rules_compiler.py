@@ -59,8 +59,8 @@ def test_no_parameter_recompiles(case):
     ids=["momentum", "averaged", "three more"],
 )
 def test_nor_does_any_way_to_write_it(rule, others):
-    stream(AdagradRegressor(rule=rule), X, Y).predict(X)
+    stream(AdagradRegressor(lr=0.1, rule=rule), X, Y).predict(X)
     with event.install_recorder("numba:compile") as recorder:
         for other in others:
-            stream(AdagradRegressor(rule=other), X, Y).predict(X)
+            stream(AdagradRegressor(lr=0.1, rule=other), X, Y).predict(X)
     assert [str(each) for _, each in recorder.buffer] == []

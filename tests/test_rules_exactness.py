@@ -151,7 +151,7 @@ def test_search_over_rules_and_their_parameters():
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        search = GridSearchCV(AdagradRegressor(max_iter=3), grid, cv=3, error_score="raise")
+        search = GridSearchCV(AdagradRegressor(lr=0.1, max_iter=3), grid, cv=3, error_score="raise")
         search.fit(X, y)
     best = search.best_estimator_
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
@@ -164,7 +164,7 @@ def test_clone_and_parameters(case):
     model = model_of(case, nth=1)
     learnt = bits(fit_of(model))
     assert bits(fit_of(clone(model))) == learnt
-    assert bits(fit_of(AdagradRegressor().set_params(**model.get_params()))) == learnt
+    assert bits(fit_of(AdagradRegressor(lr=0.1).set_params(**model.get_params()))) == learnt
     for text in (repr(model), model._repr_html_()):
         assert type(model.rule).__name__ in text or isinstance(model.rule, str)
 

@@ -72,7 +72,7 @@ def test_a_class_of_one_row(cv):
     found = search_of(cv=cv, lr=[0.1]).fit(X, y)
     splitter = cv if isinstance(cv, KFold) else StratifiedKFold(cv)
     for n, (train, test) in enumerate(splitter.split(X, y)):
-        model = clone(found.estimator).fit(X[train], y[train])
+        model = clone(found.estimator).set_params(lr=0.1).fit(X[train], y[train])
         chances = dict(zip(model.classes_, model.predict_proba(X[test]).T, strict=True))
         of_truth = [
             chances[label][i] if label in chances else 0.0 for i, label in enumerate(y[test])
@@ -112,7 +112,7 @@ def test_weights_are_routed_to_it():
     X, y, weights = problem()
     with sklearn.config_context(enable_metadata_routing=True):
         found = search_of().set_fit_request(sample_weight=True).fit(X, y, sample_weight=weights)
-        plain = AdagradClassifier(max_iter=20, tol=None, random_state=0)
+        plain = AdagradClassifier(lr=0.1, max_iter=20, tol=None, random_state=0)
         plain.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
         scorer = sklearn.metrics.get_scorer("neg_log_loss").set_score_request(sample_weight=True)
         grid = GridSearchCV(plain, {"lr": [0.1, 1.0]}, cv=3, scoring=scorer)
@@ -128,7 +128,7 @@ def test_weights_are_routed_to_it():
 def test_no_worse_than_one_model(load):
     X, y = load(return_X_y=True)
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, random_state=1, stratify=y)
-    plain = AdagradClassifier(random_state=0).fit(X, y)
+    plain = AdagradClassifier(lr=0.1, random_state=0).fit(X, y)
     search = AdagradClassifierCV(random_state=0).fit(X, y)
     losses = [log_loss(y_test, each.predict_proba(X_test)) for each in (search, plain)]
     assert losses[0] < losses[1] + 0.02

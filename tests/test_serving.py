@@ -95,7 +95,7 @@ def assert_goes_along(model, X, y, weights=None, rows=None):
 
 def first_of(estimator, X, y, **parameters):
     """A model that has learnt the first rows."""
-    model = estimator(**parameters)
+    model = estimator(**{"lr": 0.1} | parameters)
     classes = {}
     if isinstance(model, AdagradClassifier) and np.ndim(y) == 1:
         classes = {"classes": np.unique(y)}
@@ -335,7 +335,7 @@ def test_what_a_predictor_can_be_made_of():
     X = FieldHasher(16).transform(rows)
     with pytest.raises(NotFittedError):
         Predictor(AdagradClassifier())
-    model = AdagradClassifier().partial_fit(X, [0, 1], classes=[0, 1])
+    model = AdagradClassifier(lr=0.1).partial_fit(X, [0, 1], classes=[0, 1])
     for wrong in (SGDClassifier(), make_pipeline(FieldHasher(16), SGDClassifier())):
         with pytest.raises(TypeError, match="must be an AdagradClassifier"):
             Predictor(wrong)
@@ -409,7 +409,7 @@ with event.install_recorder("numba:compile") as recorder:
     X = hasher.fit_transform(rows)
     for n_classes in (2,):
         y = [n % n_classes for n in range(6)]
-        model = AdagradClassifier().partial_fit(X, y, classes=range(n_classes))
+        model = AdagradClassifier(lr=0.1).partial_fit(X, y, classes=range(n_classes))
         for hashes, given in ((hasher, rows), (None, [[1, 5]] * 6)):
             predictor = Predictor(model, hashes)
             for row, label in zip(given, y):
@@ -472,7 +472,7 @@ def test_rows_of_fields(rows, missing, interactions, words, dtype, n_features, a
         n_features, fields=fields, missing=missing, interactions=interactions, dtype=dtype
     ).fit(SAMPLE)
     y = np.arange(len(SAMPLE)) % 2
-    model = AdagradClassifier().partial_fit(hasher.transform(SAMPLE), y, classes=[0, 1])
+    model = AdagradClassifier(lr=0.1).partial_fit(hasher.transform(SAMPLE), y, classes=[0, 1])
     predictor = Predictor(make_pipeline(hasher, model))
     assert predictor.fields == tuple(FIELDS)
     for row in (SAMPLE[1], *rows, *rows, dict(reversed(rows[0].items()))):
@@ -493,7 +493,9 @@ def test_rows_of_fields(rows, missing, interactions, words, dtype, n_features, a
 
 def test_learning_rows_of_fields():
     hasher = FieldHasher(2**12, fields=KINDS, dtype=np.float32).fit(SAMPLE)
-    model = AdagradClassifier().partial_fit(hasher.transform(SAMPLE), np.arange(40) % 2, [0, 1])
+    model = AdagradClassifier(lr=0.1).partial_fit(
+        hasher.transform(SAMPLE), np.arange(40) % 2, [0, 1]
+    )
     other, predictor = copied(model), Predictor(model, hasher)
     for n, row in enumerate(SAMPLE):
         predictor.partial_fit(row, n % 2)
@@ -504,7 +506,7 @@ def test_learning_rows_of_fields():
 def test_a_hasher_that_changes():
     hasher = FieldHasher(2**12, dtype=np.float32)
     row = {"site": "a", "age": 2.0}
-    model = AdagradClassifier().partial_fit(hasher.transform([row] * 2), [0, 1], [0, 1])
+    model = AdagradClassifier(lr=0.1).partial_fit(hasher.transform([row] * 2), [0, 1], [0, 1])
     predictor = Predictor(model, hasher)
     for change in (
         {},
@@ -527,7 +529,7 @@ def test_rows_of_texts_in_two_threads():
     """What is found while a text is hashed belongs to the thread that hashes it."""
     hasher = FieldHasher(2**18)
     first, second = ({f"f{n}": each for n in range(40)} for each in "ab")
-    model = AdagradRegressor().partial_fit(hasher.transform([first, second]), [1.0, -1.0])
+    model = AdagradRegressor(lr=0.1).partial_fit(hasher.transform([first, second]), [1.0, -1.0])
     predictor, stop = Predictor(model, hasher), threading.Event()
     predictor.predict(first)
     wanted = predictor.predict(first)
@@ -550,7 +552,7 @@ def test_rows_of_texts_in_two_threads():
 
 def test_two_threads_have_buffers_of_their_own():
     hasher = FieldHasher(2**10)
-    model = AdagradRegressor().partial_fit(hasher.transform([{"a": "u"}]), [1.0])
+    model = AdagradRegressor(lr=0.1).partial_fit(hasher.transform([{"a": "u"}]), [1.0])
     predictor = Predictor(model, hasher)
     predictor.predict({"a": "u"})
     predictor.predict({"a": "u"})
@@ -567,20 +569,20 @@ def test_order_of_the_fields_of_a_dict():
     """Numbers that share a column are summed in the order in which they are given."""
     hasher = FieldHasher(1, alternate_sign=False)
     rows = [{"a": 0.1, "b": 0.2, "c": 0.3}, {"c": 1e16, "b": -1e16, "a": 1.0}]
-    model = AdagradRegressor().partial_fit(hasher.transform(rows[:1]), [1.0])
+    model = AdagradRegressor(lr=0.1).partial_fit(hasher.transform(rows[:1]), [1.0])
     predictor = Predictor(model, hasher)
     for row in rows * 3:
         assert predictor.predict(row) == model.predict(hasher.transform(row))[0]
 
 
 def test_share_of_negatives_that_is_set_later():
-    model = AdagradClassifier("hinge").partial_fit(np.eye(2), [0, 1], classes=[0, 1])
+    model = AdagradClassifier("hinge", lr=0.1).partial_fit(np.eye(2), [0, 1], classes=[0, 1])
     predictor = Predictor(model).partial_fit([1], 1)
     model.set_params(negatives_kept=0.5)
     for call in (lambda: predictor.partial_fit([1], 1), lambda: predictor.predict([1])):
         with pytest.raises(ValueError, match=r"negatives_kept=0\.5 needs loss='log_loss'"):
             call()
-    model = AdagradClassifier().partial_fit(np.eye(2), [0, 1], classes=[0, 1])
+    model = AdagradClassifier(lr=0.1).partial_fit(np.eye(2), [0, 1], classes=[0, 1])
     predictor = Predictor(model)
     for wrong in (0, -1, 2.0, "x", None):
         model.set_params(negatives_kept=wrong)
@@ -590,7 +592,7 @@ def test_share_of_negatives_that_is_set_later():
 
 
 def test_old_models_are_not_kept():
-    model = AdagradRegressor(max_iter=1, tol=None).fit(np.eye(2), [0.0, 1.0])
+    model = AdagradRegressor(lr=0.1, max_iter=1, tol=None).fit(np.eye(2), [0.0, 1.0])
     predictor = Predictor(model)
     threads = [threading.Thread(target=predictor.predict, args=([1],)) for _ in range(6)]
     for thread in threads:
@@ -606,7 +608,7 @@ def test_old_models_are_not_kept():
 
 def test_signal_handler_that_learns_too():
     """The row that it interrupts is learnt all the same."""
-    model = AdagradRegressor().partial_fit(np.eye(3), [0.0, 0.0, 0.0])
+    model = AdagradRegressor(lr=0.1).partial_fit(np.eye(3), [0.0, 0.0, 0.0])
     predictor, learnt = Predictor(model), 0
 
     def handler(*_):
@@ -625,13 +627,13 @@ def test_signal_handler_that_learns_too():
         signal.signal(signal.SIGALRM, before)
     assert learnt == 2000
     assert model.t_ > 2004
-    plain = AdagradRegressor().partial_fit(np.eye(3), [0.0, 0.0, 0.0])
+    plain = AdagradRegressor(lr=0.1).partial_fit(np.eye(3), [0.0, 0.0, 0.0])
     for _ in range(2001):
         plain.partial_fit(np.eye(3)[:1], [1.0])
     assert model.predict(np.eye(3))[0] == pytest.approx(plain.predict(np.eye(3))[0], abs=0.1)
 
 
 def test_index_that_is_no_int64():
-    model = AdagradRegressor().partial_fit(np.eye(2), [0.0, 1.0])
+    model = AdagradRegressor(lr=0.1).partial_fit(np.eye(2), [0.0, 1.0])
     with pytest.raises(ValueError, match="Index 18446744073709551615 of row is out of range"):
         Predictor(model).predict(np.array([2**64 - 1], np.uint64))

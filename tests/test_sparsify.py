@@ -77,7 +77,7 @@ def test_pickles_hold_what_was_learnt(dtype):
     few = random_rows(rng, 20, 30, dtype=dtype)
     X = sparse.csr_array((few.data, few.indices, few.indptr), shape=(20, WIDTH))
     y = np.arange(20) % 2
-    model = stream(AdagradClassifier(alpha=1e-3), X[:10], y[:10])
+    model = stream(AdagradClassifier(lr=0.1, alpha=1e-3), X[:10], y[:10])
     assert len(pickle.dumps(model)) < 10_000 < WIDTH
     again = copied(model)
     assert bits(again) == bits(model)
@@ -105,7 +105,7 @@ def test_pickles_of_some_rules_lose_nothing(case, data):
 def test_arrays_of_the_user_are_saved_with_what_was_learnt():
     X, y = small_data()
     wide = sparse.csr_array((X.data, X.indices, X.indptr), shape=(len(y), N_FEATURES))
-    model = AdagradClassifier(rule=Multiplied("adagrad", MULTIPLES), alpha=1e-3)
+    model = AdagradClassifier(lr=0.1, rule=Multiplied("adagrad", MULTIPLES), alpha=1e-3)
     stream(model, wide[:3], y[:3])
     again = copied(model)
     np.testing.assert_array_equal(again.rule.lr, MULTIPLES)
@@ -138,7 +138,7 @@ class FromOne(NamedTuple):
 
 
 def test_weights_that_do_not_begin_at_zero():
-    model = AdagradRegressor(rule=FromOne()).partial_fit(*small_data())
+    model = AdagradRegressor(lr=0.1, rule=FromOne()).partial_fit(*small_data())
     for forget in (model.sparsify, lambda: model.prune(0.1)):
         with pytest.raises(ValueError, match=r"rule=FromOne.* begins with weights that are not"):
             forget()
@@ -249,7 +249,7 @@ def test_pruning_while_another_thread_predicts_and_learns():
     rng = np.random.default_rng(0)
     X = random_rows(rng, 400, 50)
     y = (X @ rng.standard_normal(50) > 0).astype(int)
-    model, expected = (stream(AdagradClassifier(), X, y) for _ in range(2))
+    model, expected = (stream(AdagradClassifier(lr=0.1), X, y) for _ in range(2))
     stop, found = threading.Event(), []
 
     def read():

@@ -122,7 +122,7 @@ def test_storage_makes_no_difference(form, problem):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_plain_csr_is_used_where_it_lies(index, dtype):
     X = indexed_by(index)(random_rows(np.random.default_rng(0), dtype=dtype))
-    rows, n_features, peak = check_rows(AdagradRegressor(), X, reset=True, inspect=inspect)
+    rows, n_features, peak = check_rows(AdagradRegressor(lr=0.1), X, reset=True, inspect=inspect)
     assert n_features == 30
     assert peak == np.abs(X.data).max()
     for mine, given_ in zip(rows, (X.indptr, X.indices, X.data), strict=True):
@@ -135,7 +135,7 @@ def test_indices_of_any_integer_type_are_read_as_what_they_say():
     for index in ("<i4", ">i4", "<i8", ">i8", "<u4", ">u4", "<u8", ">u8", "<u2", "i1", "u1"):
         X = sparse.csr_array((np.ones(3), wanted, np.array([0, 1, 3])), shape=(2, 2**26))
         X = indexed_by(index)(X)
-        rows, *_ = check_rows(AdagradRegressor(), X, reset=True, inspect=inspect)
+        rows, *_ = check_rows(AdagradRegressor(lr=0.1), X, reset=True, inspect=inspect)
         np.testing.assert_array_equal(rows.indices, wanted, err_msg=index)
         assert rows.indices.dtype.isnative, index
         assert rows.indptr.dtype.isnative, index
@@ -144,11 +144,11 @@ def test_indices_of_any_integer_type_are_read_as_what_they_say():
 def test_first_call_decides_the_dtype():
     rng = np.random.default_rng(0)
     X, y = random_rows(rng), rng.standard_normal(50)
-    single = AdagradRegressor().partial_fit(X.astype(np.float32), y)
+    single = AdagradRegressor(lr=0.1).partial_fit(X.astype(np.float32), y)
     assert single.coef_.dtype == single.accumulator_.dtype == np.float32
     single.partial_fit(X, y)
     assert single.coef_.dtype == np.float32
-    double = AdagradRegressor().partial_fit(X, y)
+    double = AdagradRegressor(lr=0.1).partial_fit(X, y)
     assert double.coef_.dtype == np.float64
     np.testing.assert_allclose(single.predict(X), double.partial_fit(X, y).predict(X), rtol=0.01)
 
@@ -169,7 +169,7 @@ def test_precision_of_targets_and_weights_is_float64(problem):
 def test_refused_matrix_stays_as_it_was():
     X = unsorted(random_rows(np.random.default_rng(0)))
     X.data[3] = np.nan
-    before, model = contents(X), AdagradRegressor()
+    before, model = contents(X), AdagradRegressor(lr=0.1)
     unfitted = all_bits(model)
     with pytest.raises(ValueError, match="NaN"):
         model.fit(X, np.zeros(50))

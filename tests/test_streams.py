@@ -69,8 +69,8 @@ def run(model, chunks, classes=None, **more):
 
 @pytest.mark.parametrize("loss", ["log_loss", "modified_huber"])
 def test_two_classes(loss):
-    model = AdagradClassifier(loss)
-    said = one_by_one(AdagradClassifier(loss), Y, WEIGHTS, "predict_proba", classes=[0, 1])
+    model = AdagradClassifier(loss, lr=0.1)
+    said = one_by_one(AdagradClassifier(loss, lr=0.1), Y, WEIGHTS, "predict_proba", classes=[0, 1])
     history = run(model, chunks_of(Y, WEIGHTS), [0, 1], window=1000)
     assert history["rows"].tolist() == [1000, 2000, 3000]
     first = int(np.flatnonzero(WEIGHTS)[0])
@@ -95,9 +95,13 @@ def test_two_classes(loss):
 def test_several_classes(multi_class):
     labels = np.array(["a", "b", "c", "d"])
     y = labels[TOPICS]
-    model = AdagradClassifier(multi_class=multi_class)
+    model = AdagradClassifier(lr=0.1, multi_class=multi_class)
     said = one_by_one(
-        AdagradClassifier(multi_class=multi_class), y, WEIGHTS, "predict_proba", classes=labels
+        AdagradClassifier(lr=0.1, multi_class=multi_class),
+        y,
+        WEIGHTS,
+        "predict_proba",
+        classes=labels,
     )
     first = int(np.flatnonzero(WEIGHTS)[0])
     said[: first + 1] = [np.full(4, 0.25)] * (first + 1)
@@ -113,9 +117,9 @@ def test_several_classes(multi_class):
 
 def test_numbers():
     for y in (SCORES + 5.0, np.stack([SCORES, 2.0 - SCORES], axis=1)):
-        said = one_by_one(AdagradRegressor(), y, np.ones(N_ROWS), "predict")
+        said = one_by_one(AdagradRegressor(lr=0.1), y, np.ones(N_ROWS), "predict")
         said[0] = np.zeros_like(y[0])
-        history = run(AdagradRegressor(), chunks_of(y))
+        history = run(AdagradRegressor(lr=0.1), chunks_of(y))
         assert history["mean_squared_error"][-1] == pytest.approx(
             metrics.mean_squared_error(y, said)
         )
@@ -124,19 +128,19 @@ def test_numbers():
         )
         if y.ndim == 1:
             assert history["r2"][-1] == pytest.approx(metrics.r2_score(y, said))
-    history = run(AdagradRegressor("poisson"), chunks_of(Y))
+    history = run(AdagradRegressor("poisson", lr=0.1), chunks_of(Y))
     assert history["mean_absolute_error"][-1] < 1
 
 
 def test_scores_and_labels_without_probabilities():
-    history = run(AdagradClassifier("hinge"), chunks_of(Y), [0, 1])
+    history = run(AdagradClassifier("hinge", lr=0.1), chunks_of(Y), [0, 1])
     assert {"accuracy", "roc_auc"} < set(history.columns)
     assert history["accuracy"][-1] > 0.7
     assert history["roc_auc"][-1] > 0.8
-    history = run(AdagradClassifier("hinge"), chunks_of(TOPICS), range(4))
+    history = run(AdagradClassifier("hinge", lr=0.1), chunks_of(TOPICS), range(4))
     assert set(history.columns) == {"rows", "seconds", "accuracy", "window_accuracy"}
     labels = (X[:, :3].toarray() > 0).astype(int)
-    model = AdagradClassifier()
+    model = AdagradClassifier(lr=0.1)
     history = run(model, chunks_of(labels, WEIGHTS), window=500)
     assert history["rows"].tolist() == [500, 1000, 1500, 2000, 2500, 3000]
     assert history["log_loss"][-1] == pytest.approx(model.progressive_loss_ / 3)
@@ -166,7 +170,7 @@ def test_other_estimators(name):
 
 
 def test_classes_that_come_with_the_estimator():
-    model = AdagradClassifier().partial_fit(X[:10], Y[:10], [0, 1])
+    model = AdagradClassifier(lr=0.1).partial_fit(X[:10], Y[:10], [0, 1])
     assert run(model, chunks_of(Y)).n_rows == 3000
     assert model.t_ == 3010
 
@@ -179,7 +183,11 @@ def test_classes_that_come_with_the_estimator():
 def test_neither_chunks_nor_the_driver_make_a_difference(sizes, weighted, window):
     sizes = [max(size, 40) for size in sizes]
     weights = WEIGHTS if weighted else None
-    model, again, bare = AdagradClassifier(), AdagradClassifier(), AdagradClassifier()
+    model, again, bare = (
+        AdagradClassifier(lr=0.1),
+        AdagradClassifier(lr=0.1),
+        AdagradClassifier(lr=0.1),
+    )
     history = run(model, chunks_of(Y, weights, sizes), [0, 1], window=window)
     other = run(again, chunks_of(Y, weights), [0, 1], window=window)
     bare.partial_fit(X, Y, [0, 1], weights)
@@ -188,11 +196,11 @@ def test_neither_chunks_nor_the_driver_make_a_difference(sizes, weighted, window
 
 
 def test_nan_where_a_class_is_missing():
-    history = run(AdagradClassifier(), [(X[:9], np.zeros(9))], [0, 1])
+    history = run(AdagradClassifier(lr=0.1), [(X[:9], np.zeros(9))], [0, 1])
     assert history["log_loss"][0] > 0
     assert np.isnan([history[name][0] for name in ("roc_auc", "calibration")]).all()
     assert repr(history).startswith("History(9 rows, log_loss=")
-    assert len(run(AdagradClassifier(), [], [0, 1])) == 0
+    assert len(run(AdagradClassifier(lr=0.1), [], [0, 1])) == 0
     with pytest.raises(KeyError, match="'auc' is no column; the columns are"):
         history["auc"]
     assert history.to_pandas().shape == (1, 10)
@@ -212,11 +220,11 @@ def test_resumed_equals_uninterrupted(tmp_path_factory, data):
     estimator = AdagradRegressor if kind == "numbers" else AdagradClassifier
     begin = {"numbers": {}, "labels": {}}.get(kind, {"classes": np.unique(y)})
     window = data.draw(st.sampled_from([100, 600, 2048]))
-    whole = estimator()
+    whole = estimator(lr=0.1)
     wanted = run(whole, chunks_of(y, WEIGHTS), window=window, **begin)
     stops = sorted(data.draw(st.lists(st.integers(1, N_ROWS), max_size=3)))
     for stop in (*stops, None):
-        model = estimator()
+        model = estimator(lr=0.1)
         history = run(
             model, chunks_of(y, WEIGHTS, data.draw(st.sampled_from([(700,), (64, 999)]))),
             window=window, max_rows=stop, checkpoint=path, resume=True, **begin,
@@ -237,8 +245,8 @@ def slow():
     for chunk in chunks_of(Y, sizes=(50,)):
         time.sleep(pause)
         yield chunk
-history = fit_stream(AdagradClassifier(), slow(), classes=[0, 1], checkpoint=path, resume=True,
-                     checkpoint_seconds=0.0, window=600)
+history = fit_stream(AdagradClassifier(lr=0.1), slow(), classes=[0, 1], checkpoint=path,
+                     resume=True, checkpoint_seconds=0.0, window=600)
 print(history.n_rows, history.interrupted)
 """
 
@@ -272,7 +280,7 @@ def test_interrupted_process_is_resumed(tmp_path, how):
     child = begin(path, 0.0)
     output, errors = child.communicate(timeout=60)
     assert output.split() == ["3000", "False"], errors
-    assert bits(load(path)) == bits(AdagradClassifier().partial_fit(X, Y, [0, 1]))
+    assert bits(load(path)) == bits(AdagradClassifier(lr=0.1).partial_fit(X, Y, [0, 1]))
 
 
 SILENT = """
@@ -281,7 +289,7 @@ from sklearn_adagrad import AdagradClassifier, FieldHasher
 from sklearn_adagrad.readers import Delimited
 from sklearn_adagrad.streams import fit_stream
 log = Delimited("-", FieldHasher(16), target="y", chunk_rows=2)
-history = fit_stream(AdagradClassifier(), log, classes=[0, 1], checkpoint=sys.argv[1],
+history = fit_stream(AdagradClassifier(lr=0.1), log, classes=[0, 1], checkpoint=sys.argv[1],
                      checkpoint_seconds=0)
 print(history.n_rows, history.interrupted)
 """
@@ -306,7 +314,7 @@ def test_ctrl_c_while_a_pipe_says_nothing(tmp_path):
 
 def test_stream_that_ended_is_ended(tmp_path):
     arguments = {"checkpoint": tmp_path / "checkpoint", "classes": [0, 1]}
-    model, again = AdagradClassifier(), AdagradClassifier()
+    model, again = AdagradClassifier(lr=0.1), AdagradClassifier(lr=0.1)
     history = run(model, chunks_of(Y), **arguments)
     once_more = run(again, chunks_of(Y), resume=True, **arguments)
     assert counted(once_more) == counted(history)
@@ -322,18 +330,18 @@ def test_what_cannot_be_resumed(tmp_path):
 
     path = tmp_path / "checkpoint"
     arguments = {"checkpoint": path, "classes": [0, 1]}
-    run(AdagradClassifier(), reader(), max_rows=50, **arguments)
+    run(AdagradClassifier(lr=0.1), reader(), max_rows=50, **arguments)
     before = path.read_bytes()
     refused = {
-        "exists: pass resume=True": (AdagradClassifier(), reader(), {}),
+        "exists: pass resume=True": (AdagradClassifier(lr=0.1), reader(), {}),
         r"lr=0\.5, but the checkpoint .* was made with\nlr=0\.1": (
             AdagradClassifier(lr=0.5), reader(), {"resume": True},
         ),
         "is a checkpoint of AdagradClassifier, not of AdagradRegressor": (
-            AdagradRegressor(), reader(), {"resume": True, "classes": None},
+            AdagradRegressor(lr=0.1), reader(), {"resume": True, "classes": None},
         ),
-        "is of other rows": (AdagradClassifier(), reader(missing="ignore"), {"resume": True}),
-        "window=7, but": (AdagradClassifier(), reader(), {"resume": True, "window": 7}),
+        "is of other rows": (AdagradClassifier(lr=0.1), reader(missing="ignore"), {"resume": True}),
+        "window=7, but": (AdagradClassifier(lr=0.1), reader(), {"resume": True, "window": 7}),
     }  # fmt: skip
     for message, (model, chunks, more) in refused.items():
         with pytest.raises(ValueError, match=message.replace("\n", " ").replace(r"\n", " ")):
@@ -341,18 +349,18 @@ def test_what_cannot_be_resumed(tmp_path):
         assert not hasattr(model, "_state")
     log.write_text(log.read_text() + "1,u\n")
     with pytest.raises(ValueError, match="is of other rows"):
-        run(AdagradClassifier(), reader(), resume=True, **arguments)
-    AdagradClassifier().partial_fit(X, Y, [0, 1]).save(tmp_path / "model")
+        run(AdagradClassifier(lr=0.1), reader(), resume=True, **arguments)
+    AdagradClassifier(lr=0.1).partial_fit(X, Y, [0, 1]).save(tmp_path / "model")
     arguments["checkpoint"] = tmp_path / "model"
     with pytest.raises(ValueError, match="is a model, but no checkpoint"):
-        run(AdagradClassifier(), reader(), resume=True, **arguments)
+        run(AdagradClassifier(lr=0.1), reader(), resume=True, **arguments)
     assert path.read_bytes() == before
 
 
 def test_parameters_that_make_no_sense(tmp_path):
     def refused(message, error=ValueError, model=None, **more):
         with pytest.raises(error, match=message):
-            run(model or AdagradClassifier(), chunks_of(Y), **more)
+            run(model or AdagradClassifier(lr=0.1), chunks_of(Y), **more)
 
     refused("window must be an integer of at least 1, got 0", window=0)
     refused("max_rows must be", max_rows=-1)
@@ -363,13 +371,13 @@ def test_parameters_that_make_no_sense(tmp_path):
     refused("is neither a classifier nor", TypeError, model=MaxAbsScaler())
     refused("SGDClassifier cannot be saved", TypeError, model=SGDClassifier(), checkpoint=tmp_path)
     with pytest.raises(ValueError, match="report must be 'lines', 'bar' or None"):
-        fit_stream(AdagradClassifier(), [], report="line")
+        fit_stream(AdagradClassifier(lr=0.1), [], report="line")
 
 
 def test_error_in_a_row_leaves_those_before(tmp_path):
     y = Y.copy()
     y[1500] = 2
-    model = AdagradClassifier()
+    model = AdagradClassifier(lr=0.1)
     with pytest.raises(ValueError, match=r"y\[100\] = 2"):
         run(model, chunks_of(y), [0, 1], checkpoint=tmp_path / "checkpoint")
     assert model.t_ == 1400
@@ -379,7 +387,7 @@ def test_error_in_a_row_leaves_those_before(tmp_path):
 
 
 def test_lines(capsys):
-    fit_stream(AdagradClassifier(), chunks_of(Y), classes=[0, 1], window=600)
+    fit_stream(AdagradClassifier(lr=0.1), chunks_of(Y), classes=[0, 1], window=600)
     output = capsys.readouterr()
     assert output.out == ""
     *head, first, second, third, last = output.err.splitlines()
@@ -393,7 +401,7 @@ def test_lines(capsys):
 
 def test_bar(capsys):
     history = fit_stream(
-        AdagradClassifier(), chunks_of(Y), classes=[0, 1], report="bar", max_rows=2000
+        AdagradClassifier(lr=0.1), chunks_of(Y), classes=[0, 1], report="bar", max_rows=2000
     )
     assert history.n_rows == 2000
     assert "2,000 rows" in capsys.readouterr().err
@@ -405,7 +413,7 @@ sys.modules["rich.progress"] = None
 from sklearn_adagrad import AdagradClassifier
 from sklearn_adagrad.streams import fit_stream
 try:
-    fit_stream(AdagradClassifier(), [], classes=[0, 1], report="bar")
+    fit_stream(AdagradClassifier(lr=0.1), [], classes=[0, 1], report="bar")
 except ImportError as error:
     print(error)
 """
@@ -420,13 +428,13 @@ def test_used_in_a_thread_and_where_signals_are_taken():
 
     found = []
     thread = threading.Thread(
-        target=lambda: found.append(run(AdagradClassifier(), chunks_of(Y), [0, 1]))
+        target=lambda: found.append(run(AdagradClassifier(lr=0.1), chunks_of(Y), [0, 1]))
     )
     thread.start()
     thread.join()
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        found.append(run(AdagradClassifier(), chunks_of(Y), [0, 1]))
+        found.append(run(AdagradClassifier(lr=0.1), chunks_of(Y), [0, 1]))
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
@@ -436,7 +444,9 @@ def test_used_in_a_thread_and_where_signals_are_taken():
 def test_numbers_in_every_form():
     """Lists, columns, frames, sparse labels: whatever the estimator takes is judged."""
     pd = pytest.importorskip("pandas")
-    wanted = counted(run(AdagradClassifier(), chunks_of(TOPICS, WEIGHTS), range(4), window=500))
+    wanted = counted(
+        run(AdagradClassifier(lr=0.1), chunks_of(TOPICS, WEIGHTS), range(4), window=500)
+    )
     forms = {
         "column": (X, TOPICS[:, np.newaxis], WEIGHTS),
         "frame": (pd.DataFrame(X.toarray()), pd.Series(TOPICS, np.arange(N_ROWS)[::-1]), WEIGHTS),
@@ -445,13 +455,13 @@ def test_numbers_in_every_form():
     for chunk in forms.values():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of columns, of names of features
-            model = AdagradClassifier()
+            model = AdagradClassifier(lr=0.1)
             assert counted(run(model, [chunk], range(4), window=500)) == wanted
-            run(model := AdagradClassifier(), [chunk], range(4), max_rows=1700)
+            run(model := AdagradClassifier(lr=0.1), [chunk], range(4), max_rows=1700)
         assert model.t_ == np.count_nonzero(WEIGHTS[:1700])
     labels = (X[:, :3] > 0).astype(int)
-    dense = run(AdagradClassifier(), [(X, labels.toarray())])
-    assert counted(run(AdagradClassifier(), [(X, labels)])) == counted(dense)
+    dense = run(AdagradClassifier(lr=0.1), [(X, labels.toarray())])
+    assert counted(run(AdagradClassifier(lr=0.1), [(X, labels)])) == counted(dense)
     model = MLPClassifier((2,), max_iter=5, random_state=0)
     with pytest.raises(ValueError, match="can be judged of AdagradClassifier only"):
         run(model, chunks_of(labels.toarray()), np.arange(3))
@@ -504,11 +514,11 @@ def test_predictions_that_are_no_numbers():
 def test_estimator_becomes_what_was_saved(tmp_path):
     """Nothing is left of what it had learnt before."""
     path = tmp_path / "checkpoint"
-    run(AdagradClassifier(), chunks_of(Y), [0, 1], checkpoint=path, max_rows=1000)
-    model = AdagradClassifier()
+    run(AdagradClassifier(lr=0.1), chunks_of(Y), [0, 1], checkpoint=path, max_rows=1000)
+    model = AdagradClassifier(lr=0.1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.fit(X[:50], Y[:50])
     run(model, chunks_of(Y), [0, 1], checkpoint=path, resume=True)
     assert not hasattr(model, "n_iter_")
-    assert bits(model) == bits(AdagradClassifier().partial_fit(X, Y, [0, 1]))
+    assert bits(model) == bits(AdagradClassifier(lr=0.1).partial_fit(X, Y, [0, 1]))

@@ -58,7 +58,7 @@ def test_models_side_by_side(estimator, loss):
 def test_learning_leaves_the_arithmetic_of_the_thread_as_it_was(n_outputs):
     """A kernel takes subnormal numbers for zero; whoever called it does not."""
     y = np.ones((4, n_outputs)) if n_outputs > 1 else np.ones(4)
-    model = AdagradRegressor().partial_fit(np.eye(4), y)
+    model = AdagradRegressor(lr=0.1).partial_fit(np.eye(4), y)
     assert (np.full(16, 1e-310) / 2.0 > 0.0).all()
     with pytest.raises(FloatingPointError):
         model.partial_fit(np.eye(4), 1e300 * y)
@@ -77,7 +77,7 @@ def test_every_kernel_lets_go_of_the_lock():
 def test_prediction_while_another_thread_learns(estimator):
     """Some of what it reads may be old and some new; all of it is numbers."""
     X, y = data(estimator, "squared_error")
-    model = stream(estimator(), X[:10], y[:10])
+    model = stream(estimator(lr=0.1), X[:10], y[:10])
     done, seen, clocks = threading.Event(), [], []
 
     def read():
@@ -98,7 +98,7 @@ def test_prediction_while_another_thread_learns(estimator):
     assert all(seen)
     assert clocks == sorted(clocks)
     assert model.t_ == 10 + 20 * ROWS
-    alone = stream(stream(estimator(), X[:10], y[:10]), X, y)
+    alone = stream(stream(estimator(lr=0.1), X[:10], y[:10]), X, y)
     for _ in range(19):
         stream(alone, X, y)
     assert bits(model) == bits(alone)
@@ -137,11 +137,11 @@ def test_first_compilation_in_two_threads_at_once():
 
     def train(_):
         barrier.wait(60)
-        return bits(stream(AdagradRegressor(Own()), X, y))
+        return bits(stream(AdagradRegressor(Own(), lr=0.1), X, y))
 
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.map(train, range(2))
-    assert one == other == bits(stream(AdagradRegressor(Own()), X, y))
+    assert one == other == bits(stream(AdagradRegressor(Own(), lr=0.1), X, y))
 
 
 # --- one model in several threads ---------------------------------------------------------------
@@ -150,7 +150,7 @@ def test_first_compilation_in_two_threads_at_once():
 @pytest.mark.parametrize("search", [AdagradClassifierCV, None])
 def test_threads_that_learn_one_model_take_turns(search):
     X, y = data(AdagradClassifier)
-    model = search(lr=[0.1, 0.5]) if search else AdagradClassifier(class_weight="balanced")
+    model = search(lr=[0.1, 0.5]) if search else AdagradClassifier(lr=0.1, class_weight="balanced")
     barrier = threading.Barrier(4)
 
     def learn():
@@ -170,7 +170,7 @@ def test_refits_of_other_widths_and_classes_beside_readers():
     X, _ = data(AdagradClassifier)
     wide, narrow = X.toarray(), X[:, :7].toarray()
     names = np.array(["a", "b", "c"])[np.arange(ROWS) % 3]
-    model = AdagradClassifier(max_iter=1, tol=None).fit(wide, names)
+    model = AdagradClassifier(lr=0.1, max_iter=1, tol=None).fit(wide, names)
     stop = threading.Event()
 
     def refit():
@@ -222,7 +222,7 @@ def in_threads(function, n):
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_process_holds_no_lock_of_another_thread():
     X, y = data(AdagradClassifier)
-    model = stream(AdagradClassifier(), X, y)
+    model = stream(AdagradClassifier(lr=0.1), X, y)
     turn, guard = turn_of(model), model._state.guard.held()
     taken, done = threading.Event(), threading.Event()
 
@@ -252,7 +252,7 @@ def test_a_forked_process_holds_no_lock_of_another_thread():
 def test_copies_beside_many_short_calls_are_of_one_moment(is_search):
     """As many rows are counted by class as were learnt."""
     X, y = small_data()
-    estimator = AdagradClassifierCV(lr=[0.1, 1.0]) if is_search else AdagradClassifier()
+    estimator = AdagradClassifierCV(lr=[0.1, 1.0]) if is_search else AdagradClassifier(lr=0.1)
     model = estimator.set_params(class_weight="balanced").partial_fit(X, y, classes=[0, 1])
     stop = threading.Event()
 

@@ -120,15 +120,15 @@ def test_first_of_equally_good_epochs_is_kept():
 def test_max_iter_is_said_when_it_cuts_training_short(estimator):
     X, y = data(estimator)
     with pytest.warns(ConvergenceWarning, match=r"max_iter=3 .*tol=1e-05.*lr"):
-        model = estimator(max_iter=3, tol=1e-5, random_state=0).fit(X, y)
+        model = estimator(lr=0.1, max_iter=3, tol=1e-5, random_state=0).fit(X, y)
     assert model.n_iter_ == 3
     # Nothing to say where the number of epochs was what was asked for; warnings are errors here.
-    assert estimator(max_iter=3, tol=None, random_state=0).fit(X, y).n_iter_ == 3
+    assert estimator(lr=0.1, max_iter=3, tol=None, random_state=0).fit(X, y).n_iter_ == 3
     # Nor where patience ends in the last epoch.
-    ends = estimator(max_iter=400, tol=1e-3, random_state=0).fit(X, y).n_iter_
-    assert estimator(max_iter=ends, tol=1e-3, random_state=0).fit(X, y).n_iter_ == ends
+    ends = estimator(lr=0.1, max_iter=400, tol=1e-3, random_state=0).fit(X, y).n_iter_
+    assert estimator(lr=0.1, max_iter=ends, tol=1e-3, random_state=0).fit(X, y).n_iter_ == ends
     with pytest.warns(ConvergenceWarning):
-        estimator(max_iter=ends - 1, tol=1e-3, random_state=0).fit(X, y)
+        estimator(lr=0.1, max_iter=ends - 1, tol=1e-3, random_state=0).fit(X, y)
 
 
 # --- early stopping -----------------------------------------------------------------------------
@@ -167,9 +167,9 @@ def test_rows_held_out_are_not_learnt(estimator, fraction):
     splitter = kind(n_splits=1, test_size=fraction, random_state=3)
     learnt, judged = (usable[each] for each in next(splitter.split(usable, y[usable])))
     learnt = np.sort(learnt)  # not shuffled: in the order of X
-    model = estimator(early_stopping=True, validation_fraction=fraction, random_state=3)
+    model = estimator(lr=0.1, early_stopping=True, validation_fraction=fraction, random_state=3)
     model.set_params(shuffle=False, max_iter=5, tol=None).fit(X, y, weights)
-    by_hand = estimator(early_stopping=True, shuffle=False, max_iter=5, tol=None)
+    by_hand = estimator(lr=0.1, early_stopping=True, shuffle=False, max_iter=5, tol=None)
     by_hand.fit(
         X[learnt],
         y[learnt],
@@ -205,7 +205,7 @@ def test_validation_row_of_weight_zero_may_hold_anything(estimator):
     loss = "squared_hinge" if estimator is AdagradClassifier else "squared_error"
     curves = []
     for kept in (weights >= 0, weights > 0):
-        model = estimator(loss, early_stopping=True, max_iter=3, tol=None, random_state=0)
+        model = estimator(loss, lr=0.1, early_stopping=True, max_iter=3, tol=None, random_state=0)
         model.fit(X, y, X_val=X_val[kept], y_val=y_val[kept], sample_weight_val=weights[kept])
         curves.append(model.validation_loss_curve_)
     assert curves[0] == curves[1]
@@ -215,10 +215,10 @@ def test_validation_row_of_weight_zero_may_hold_anything(estimator):
 @every_estimator
 def test_curves_of_validation_only_with_early_stopping(estimator):
     X, y = data(estimator)
-    model = estimator(max_iter=2, **NO_END).fit(X, y)
+    model = estimator(lr=0.1, max_iter=2, **NO_END).fit(X, y)
     assert not hasattr(model, "validation_loss_curve_")
     assert not hasattr(model, "best_n_iter_")
-    stopping = estimator(max_iter=2, early_stopping=True, **NO_END).fit(X, y)
+    stopping = estimator(lr=0.1, max_iter=2, early_stopping=True, **NO_END).fit(X, y)
     assert len(stopping.validation_loss_curve_) == 2
     stopping.set_params(early_stopping=False).fit(X, y)
     assert not hasattr(stopping, "validation_loss_curve_")
@@ -233,11 +233,13 @@ def test_progressive_loss_is_that_of_each_row_before_it_was_learnt(estimator, lo
     rng = np.random.default_rng(0)
     X, y = random_rows(rng, 30), random_targets(rng, estimator, loss, 30)
     weights = np.arange(30) % 3 * 1.0
-    model = estimator(loss)
+    model = estimator(loss, lr=0.1)
     total = 0.0
     for i in range(30):
         row = slice(i, i + 1)
-        before = model if i else stream(estimator(loss), X[:1], y[:1], sample_weight=np.zeros(1))
+        before = (
+            model if i else stream(estimator(loss, lr=0.1), X[:1], y[:1], sample_weight=np.zeros(1))
+        )
         total += weights[i] * mean_loss(before, X[row], y[row])
         stream(model, X[row], y[row], sample_weight=weights[row])
         if weights[: i + 1].any():
@@ -249,7 +251,7 @@ def test_progressive_loss_is_that_of_each_row_before_it_was_learnt(estimator, lo
 @every_estimator
 def test_loss_curve_is_per_epoch_and_progressive_loss_of_the_first(estimator):
     X, y = data(estimator)
-    model = estimator(max_iter=7, random_state=0, **NO_END).fit(X, y)
+    model = estimator(lr=0.1, max_iter=7, random_state=0, **NO_END).fit(X, y)
     np.testing.assert_allclose(model.progressive_loss_, model.loss_curve_[0], rtol=1e-12)
     assert model.t_ == 7 * 200
     assert model.loss_curve_[-1] < model.loss_curve_[0]
@@ -261,7 +263,7 @@ def test_loss_curve_is_per_epoch_and_progressive_loss_of_the_first(estimator):
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_verbose(estimator, early_stopping, capsys):
     X, y = data(estimator)
-    model = estimator(early_stopping=early_stopping, max_iter=3, random_state=0, **NO_END)
+    model = estimator(lr=0.1, early_stopping=early_stopping, max_iter=3, random_state=0, **NO_END)
     model.fit(X, y)
     assert capsys.readouterr().out == ""
     model.set_params(verbose=1).fit(X, y)
@@ -281,8 +283,8 @@ def test_verbose(estimator, early_stopping, capsys):
 def test_every_epoch_has_its_own_order(estimator):
     """Reproduced by hand with the same generator; and every row is visited once."""
     X, y = data(estimator, 50)
-    model = estimator(max_iter=3, random_state=5, **NO_END).fit(X, y)
-    generator, order, by_hand = np.random.RandomState(5), np.arange(50), estimator()
+    model = estimator(lr=0.1, max_iter=3, random_state=5, **NO_END).fit(X, y)
+    generator, order, by_hand = np.random.RandomState(5), np.arange(50), estimator(lr=0.1)
     for _ in range(3):
         order = generator.permutation(order)
         stream(by_hand, X[order], y[order])
@@ -299,7 +301,7 @@ def test_class_weight_is_a_sample_weight(n_classes, class_weight, given):
     X, y = data(AdagradClassifier, n_classes=n_classes)
     y = np.where(np.arange(200) % 7 == 0, y, 0)  # uneven, so that it matters
     weights = np.arange(200) % 4 + 0.5 if given else np.ones(200)
-    settings = {"max_iter": 3, "random_state": 0, **NO_END}
+    settings = {"lr": 0.1, "max_iter": 3, "random_state": 0, **NO_END}
     model = AdagradClassifier(class_weight=class_weight, **settings)
     model.fit(X, y, sample_weight=weights if given else None)
     if class_weight == "balanced":  # by total weight, where scikit-learn counts rows
@@ -322,7 +324,7 @@ def test_class_weight_is_a_sample_weight(n_classes, class_weight, given):
 def test_balanced_where_the_weights_leave_a_class_out():
     X, y = data(AdagradClassifier, n_classes=3)
     weights = np.where(y == 2, 0.0, 1.0 + y)
-    settings = {"max_iter": 2, "random_state": 0, **NO_END}
+    settings = {"lr": 0.1, "max_iter": 2, "random_state": 0, **NO_END}
     model = AdagradClassifier(class_weight="balanced", **settings).fit(X, y, weights)
     factors = weights.sum() / (3.0 * np.maximum(np.bincount(y, weights), 1.0))
     other = AdagradClassifier(**settings).fit(X, y, weights * factors[y])
@@ -340,8 +342,8 @@ def test_balanced_stream_goes_by_the_counts_so_far(n_classes):
         if given[i]:
             weights[i] = given[i] * mass.sum() / (n_classes * mass[label])
     classes = range(n_classes)
-    by_hand = stream(AdagradClassifier(), X, y, sample_weight=weights, classes=classes)
-    model = AdagradClassifier(class_weight="balanced")
+    by_hand = stream(AdagradClassifier(lr=0.1), X, y, sample_weight=weights, classes=classes)
+    model = AdagradClassifier(lr=0.1, class_weight="balanced")
     stream(model, X, y, [slice(0, 7), slice(7, 60)], sample_weight=given, classes=classes)
     np.testing.assert_allclose(model.coef_, by_hand.coef_, rtol=1e-9, atol=1e-12)
     assert model.t_ == by_hand.t_ == 40
@@ -350,7 +352,7 @@ def test_balanced_stream_goes_by_the_counts_so_far(n_classes):
 def test_balanced_continues_the_counts_of_fit():
     X, y = data(AdagradClassifier)
     y = np.where(np.arange(200) % 5 == 0, y, 0)
-    settings = {"class_weight": "balanced", "max_iter": 1, "random_state": 0, **NO_END}
+    settings = {"lr": 0.1, "class_weight": "balanced", "max_iter": 1, "random_state": 0, **NO_END}
     model = AdagradClassifier(**settings).fit(X, y)
     counts = np.bincount(y)
     heads, row = model.coef_.copy(), np.flatnonzero(y)[:1]
@@ -386,17 +388,17 @@ def test_every_loss_learns(estimator, loss):
 
 def test_scores_are_scikit_learns():
     X, y = data(AdagradClassifier)
-    model = AdagradClassifier(max_iter=5, random_state=0, **NO_END).fit(X, y)
+    model = AdagradClassifier(lr=0.1, max_iter=5, random_state=0, **NO_END).fit(X, y)
     np.testing.assert_allclose(mean_loss(model, X, y), log_loss(y, model.predict_proba(X)))
     X, y = data(AdagradRegressor)
-    model = AdagradRegressor(max_iter=5, random_state=0, **NO_END).fit(X, y)
+    model = AdagradRegressor(lr=0.1, max_iter=5, random_state=0, **NO_END).fit(X, y)
     np.testing.assert_allclose(mean_loss(model, X, y), mean_squared_error(y, model.predict(X)) / 2)
 
 
 def test_numbers_in_the_warning_are_those_of_the_model():
     X, y = data(AdagradRegressor)
     with pytest.warns(ConvergenceWarning) as caught:
-        AdagradRegressor(max_iter=2, tol=1e-7).fit(X, y)
+        AdagradRegressor(lr=0.1, max_iter=2, tol=1e-7).fit(X, y)
     numbers = re.findall(r"\w+=[-\w]+", str(caught[0].message))
     assert numbers == ["max_iter=2", "tol=1e-07", "tol=None"]
     assert caught[0].filename == __file__  # points at the call of fit

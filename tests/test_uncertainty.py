@@ -147,7 +147,7 @@ def test_bounds_what_a_label_can_do(seed):
 def test_rare_features_are_uncertain_and_frequent_ones_less_and_less():
     X = sparse.csr_array(np.eye(3))
     rows = X[[0] * 100 + [1]]
-    first = stream(AdagradClassifier(), rows, np.arange(101) % 2)
+    first = stream(AdagradClassifier(lr=0.1), rows, np.arange(101) % 2)
     frequent, rare, new = first.uncertainty(X)
     assert frequent < rare < new
     second = copied(first).partial_fit(rows, np.arange(101) % 2)
@@ -191,7 +191,7 @@ def test_what_cannot_be_asked(estimator):
 def test_only_features_of_the_rows_are_read():
     """However many columns there are."""
     wide = sparse.csr_array((np.ones(1), np.array([5]), np.array([0, 1])), shape=(1, 2**20))
-    model = AdagradClassifier().partial_fit(wide, [1], classes=[0, 1])
+    model = AdagradClassifier(lr=0.1).partial_fit(wide, [1], classes=[0, 1])
     taken = []
 
     class Watched(np.ndarray):

@@ -243,7 +243,7 @@ def _real(options, file, read, dtype):
 
 def _cost(case, X, y, options):
     size = {"rows": X.shape[0], "nonzeros": X.nnz}
-    makers = {name: partial(AdagradClassifier, rule=rule) for name, rule in RULES.items()}
+    makers = {name: partial(AdagradClassifier, lr=0.1, rule=rule) for name, rule in RULES.items()}
     makers[AUTO] = partial(AdagradClassifier, lr="auto")
     contestants = [
         Contestant(who, partial(_learn, X, y), make, size) for who, make in makers.items()

@@ -29,7 +29,7 @@ def run(options):
     with tempfile.TemporaryDirectory() as folder:
         for name, nonzeros, n in (("most features live", 39, rows), ("few", 39, rows // 40)):
             X, y = data.uniform(n, FEATURES, np.float32, nonzeros=nonzeros)
-            model = AdagradClassifier().partial_fit(X, y, classes=data.CLASSES)
+            model = AdagradClassifier(lr=0.1).partial_fit(X, y, classes=data.CLASSES)
             yield from _both(name, model, Path(folder), options.rounds or 7)
 
 

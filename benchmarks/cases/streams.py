@@ -42,17 +42,17 @@ def run(options):
 
 
 def _bare(chunks, _):
-    model = AdagradClassifier()
+    model = AdagradClassifier(lr=0.1)
     for X, y, weights in chunks:
         model.partial_fit(X, y, [0, 1], weights)
 
 
 def _driven(chunks, _):
-    fit_stream(AdagradClassifier(), chunks, classes=[0, 1], report=None)
+    fit_stream(AdagradClassifier(lr=0.1), chunks, classes=[0, 1], report=None)
 
 
 def _by_hand(chunks, _):
-    model, lost = AdagradClassifier(), 0.0
+    model, lost = AdagradClassifier(lr=0.1), 0.0
     for X, y, weights in chunks:
         if hasattr(model, "classes_"):
             chance = model.predict_proba(X)[:, 1]

@@ -30,7 +30,7 @@ def main():
     from ..data import uniform
 
     X, y = uniform(1000, 2**18, "float32")
-    model = AdagradClassifier(max_iter=2, tol=None, random_state=0)
+    model = AdagradClassifier(lr=0.1, max_iter=2, tol=None, random_state=0)
     for name, call, arguments in (
         ("fit", model.fit, (X, y)),
         ("predict_proba", model.predict_proba, (X,)),

@@ -47,7 +47,9 @@ def add_arguments(parser):
     add("--regression", action="store_true", help="predict numbers, not classes")
     add("--classes", metavar="A,B,...", help="all labels (0,1; -1,1 for vw and svmlight)")
     add("--loss", metavar="NAME", help="log_loss, hinge, ...; squared_error, poisson, ...")
-    add("--lr", type=_rate, default=0.1, metavar="RATE", help="learning rate, or auto (0.1)")
+    add(
+        "--lr", type=_rate, default="auto", metavar="RATE", help="learning rate (auto: none to set)"
+    )
     add("--eps", type=float, default=1e-10, metavar="E", help="added to roots (1e-10)")
     add("--rule", default="adagrad", metavar="NAME", help="adagrad, dual_averaging, ftrl")
     add("--alpha", type=float, default=0.0, metavar="A", help="strength of the penalty (0)")

@@ -14,7 +14,7 @@ from ..formulas.rules import factor
 from ..input.checks import check_rows, check_target, check_weights, take_rows
 from ..input.rows import bits_of
 from ..input.sealed import trusting
-from ..model.binding import unstacked
+from ..model.binding import AUTO, unstacked
 from ..model.limits import largest_gradient
 from ..model.state import (
     adapted_state,
@@ -103,9 +103,10 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
             self._commit(fitted, gone={*_ONLY_SOMETIMES, *INPUT, "_is_sparse"} - {*fitted})
         if not outcome.converged:
             scale = ", scale y" if is_regressor(self) else ""
+            rate = "" if self.lr == AUTO else f" or lr{scale}"
             warnings.warn(
                 f"Training stopped at max_iter={self.max_iter} epochs, before the loss stopped "
-                f"improving by tol={self.tol:g}. Raise max_iter or lr{scale}, or set tol=None to "
+                f"improving by tol={self.tol:g}. Raise max_iter{rate}, or set tol=None to "
                 "train for a fixed number of epochs.",
                 ConvergenceWarning,
                 stacklevel=5,

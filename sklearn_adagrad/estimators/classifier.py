@@ -57,9 +57,10 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
     steps, rare ones still take large steps when they occur. Only the features of the row are read
     and written, so a row takes the same time in 2**10 and in 2**24 columns.
 
-    ``fit`` makes shuffled epochs until the loss stops improving; ``partial_fit`` learns rows
-    once, in the order given, and it makes no difference how a stream is cut into calls. More than
-    two classes, and several labels for a row, are learnt in one visit of each row.
+    ``fit`` makes shuffled epochs until the loss stops improving, by default that of rows held out;
+    ``partial_fit`` learns rows once, in the order given, and it makes no difference how a stream is
+    cut into calls. More than two classes, and several labels for a row, are learnt in one visit of
+    each row.
 
     Parameters
     ----------
@@ -68,14 +69,16 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         "modified_huber" give probabilities; "hinge" and "squared_hinge" are linear support
         vector machines; "perceptron" learns from mistakes only. An object with the methods
         ``value(y, score)`` and ``gradient(y, score)`` may be your own: see :ref:`own_loss`.
-    lr : float or "auto", default=0.1
-        Learning rate: the size of a feature's very first step, and an upper bound of every
-        later one. The best value is near 0.05 for one-hot rows and 1 or more for TF-IDF rows, and
-        smaller if a row has many features; it is the one parameter that is always worth a search.
-        "auto" needs none, and no scaling: four learners with different rates, three of them on
-        columns divided by their scales, are averaged by how well they predict; see
-        :doc:`no_tuning`. It takes four to eight times the time of one rate, and four times the
-        memory and 4 or 8 bytes per feature. A number is the plain rule.
+    lr : float or "auto", default="auto"
+        Learning rate. The default is there so that whoever sets nothing gets a good model. "auto"
+        needs no rate and no scaling: four learners with different rates, three of them on columns
+        divided by their scales, are averaged by how well they predict; see :doc:`no_tuning`.
+        It takes four to eight times the time of one rate, and four times the memory and 4 or 8
+        bytes per feature.
+        A number is the rate of the plain rule: the size of a feature's very first step, and an
+        upper bound of every later one. The best value is near 0.05 for one-hot rows and 1 or more
+        for TF-IDF rows, and smaller if a row has many features; it is always worth a search. Start
+        with 0.1.
     eps : float, default=1e-10
         Added to the root of the accumulator, outside the root; the default is PyTorch's. It
         makes the steps of features with small gradients smaller: large values, up to 1, help on
@@ -206,8 +209,8 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
     -----
     CSR input of float32 or float64 is used without a copy if its indices are sorted and distinct
     and it stores no zeros; scikit-learn's vectorizers make such matrices. Other input is converted
-    first. float32 input gives a float32 model of half the size: 8 bytes per feature, 12 with
-    "ftrl", and 16 with "adagrad" and a penalty.
+    first. float32 input gives a float32 model of half the size: 36 bytes per feature, or with a
+    number for ``lr`` 8, 12 with "ftrl", and 16 with "adagrad" and a penalty.
 
     References
     ----------
@@ -231,7 +234,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
     >>> hasher = FeatureHasher(2**20, input_type="string")
     >>> rows = [["user=ann", "ad=shoes"], ["user=bob", "ad=shoes"], ["user=ann", "ad=tea"]]
     >>> clicked = [1, 0, 1]
-    >>> model = AdagradClassifier(lr=0.5)
+    >>> model = AdagradClassifier()
     >>> for _ in range(10):  # chunks of a stream
     ...     model = model.partial_fit(hasher.transform(rows), clicked, classes=[0, 1])
     >>> model.predict(hasher.transform([["user=ann", "ad=hats"], ["user=bob", "ad=hats"]]))
@@ -256,7 +259,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         self,
         loss: str | Loss = "log_loss",
         *,
-        lr: float = 0.1,
+        lr: float | str = "auto",
         eps: float = 1e-10,
         lr_decay: float = 0.0,
         initial_accumulator_value: float = 0.0,

@@ -82,7 +82,16 @@ class Parameters(BaseEstimator):
         plain = isinstance(self.rule, str) and all(
             type(each) in _PLAIN for each in numbers.values()
         )
-        return (_bound_before if plain else bind)(rule, np.dtype(dtype), **numbers)
+        try:
+            return (_bound_before if plain else bind)(rule, np.dtype(dtype), **numbers)
+        except ValueError as error:
+            if numbers["lr"] != AUTO:
+                raise
+            bind(self.rule, np.dtype(dtype), **numbers | {"lr": 0.1})  # or is it not for lr?
+            raise ValueError(
+                f"rule={self.rule!r} does not go with lr='auto', the default: {error} Set lr to a "
+                "number such as 0.1."
+            ) from error
 
 
 @lru_cache(maxsize=256)

@@ -26,9 +26,9 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
     steps, rare ones still take large steps when they occur. Only the features of the row are read
     and written, so a row takes the same time in 2**10 and in 2**24 columns.
 
-    ``fit`` makes shuffled epochs until the loss stops improving; ``partial_fit`` learns rows
-    once, in the order given, and it makes no difference how a stream is cut into calls. Several
-    targets are learnt in one visit of each row.
+    ``fit`` makes shuffled epochs until the loss stops improving, by default that of rows held out;
+    ``partial_fit`` learns rows once, in the order given, and it makes no difference how a stream is
+    cut into calls. Several targets are learnt in one visit of each row.
 
     Parameters
     ----------
@@ -40,14 +40,16 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         errors, "squared_epsilon_insensitive" ignores small errors. Losses with a parameter are
         best given as objects: ``sklearn_adagrad.losses.Quantile(0.9)``. An object with the methods
         ``value(y, score)`` and ``gradient(y, score)`` may be your own: see :ref:`own_loss`.
-    lr : float or "auto", default=0.1
-        Learning rate: the size of a feature's very first step, and an upper bound of every
-        later one. The best value is near 0.05 for one-hot rows and 1 or more for TF-IDF rows, and
-        smaller if a row has many features; it is the one parameter that is always worth a search.
-        "auto" needs none, and no scaling: four learners with different rates, three of them on
-        columns divided by their scales, are averaged by how well they predict; see
-        :doc:`no_tuning`. It takes four to eight times the time of one rate, and four times the
-        memory and 4 or 8 bytes per feature. A number is the plain rule.
+    lr : float or "auto", default="auto"
+        Learning rate. The default is there so that whoever sets nothing gets a good model. "auto"
+        needs no rate and no scaling: four learners with different rates, three of them on columns
+        divided by their scales, are averaged by how well they predict; see :doc:`no_tuning`.
+        It takes four to eight times the time of one rate, and four times the memory and 4 or 8
+        bytes per feature.
+        A number is the rate of the plain rule: the size of a feature's very first step, and an
+        upper bound of every later one. The best value is near 0.05 for one-hot rows and 1 or more
+        for TF-IDF rows, and smaller if a row has many features; it is always worth a search. Start
+        with 0.1.
     eps : float, default=1e-10
         Added to the root of the accumulator, outside the root; the default is PyTorch's. It
         makes the steps of features with small gradients smaller: large values, up to 1, help on
@@ -155,13 +157,15 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
 
     Notes
     -----
-    A weight moves by at most ``lr`` per row. Targets far from 0 are therefore slow to reach:
-    let ``lr`` be "auto", or the rule :class:`~sklearn_adagrad.rules.ScaleFree`, or scale ``y`` to a
-    spread near 1, for instance with :class:`sklearn.compose.TransformedTargetRegressor`.
+    Where ``lr`` is a number, a weight moves by at most that per row. Targets far from 0 are
+    therefore slow to reach: let ``lr`` be "auto", or the rule
+    :class:`~sklearn_adagrad.rules.ScaleFree`, or scale ``y`` to a spread near 1, for instance with
+    :class:`sklearn.compose.TransformedTargetRegressor`.
 
     CSR input of float32 or float64 is used without a copy if its indices are sorted and distinct
     and it stores no zeros. Other input is converted first. float32 input gives a float32 model of
-    half the size: 8 bytes per feature, 12 with "ftrl", and 16 with "adagrad" and a penalty.
+    half the size: 36 bytes per feature, or with a number for ``lr`` 8, 12 with "ftrl", and 16 with
+    "adagrad" and a penalty.
 
     References
     ----------
@@ -179,7 +183,7 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
     >>> from sklearn_adagrad import AdagradRegressor
     >>> X = random_array((1000, 50), density=0.1, rng=0, format="csr")
     >>> y = X @ np.linspace(-1, 1, 50) + 3
-    >>> model = AdagradRegressor(lr=0.5, random_state=0).fit(X, y)
+    >>> model = AdagradRegressor(random_state=0).fit(X, y)
     >>> round(model.score(X, y), 2)
     1.0
     >>> model.intercept_.round(1)
@@ -197,7 +201,7 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         self,
         loss: str | Loss = "squared_error",
         *,
-        lr: float = 0.1,
+        lr: float | str = "auto",
         eps: float = 1e-10,
         lr_decay: float = 0.0,
         initial_accumulator_value: float = 0.0,

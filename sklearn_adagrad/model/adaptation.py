@@ -117,7 +117,8 @@ def must_adapt(before, after, t):
     refuse_frozen(before)
     if before.mixes != after.mixes:
         raise ValueError(
-            "lr cannot become 'auto', or cease to be, once rows were learnt: begin anew."
+            "lr cannot become 'auto', or cease to be, once rows were learnt: begin anew. 'auto' is "
+            "the default: set lr to a number such as 0.1 before the first row to change it later."
         )
     if kinds[0] is not kinds[1]:
         raise ValueError(

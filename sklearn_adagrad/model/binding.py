@@ -181,9 +181,7 @@ def _bind_learners(rule, dtype, **numbers):
     rule = _checked(rule, dtype)
     own = [each for each in chain(rule) if isinstance(each, ScaleFree | ImportanceAware)]
     if [type(each) for each in own] not in ([], [ImportanceAware]):
-        raise ValueError(
-            f"lr='auto' makes {own[0]!r} of its own: leave it out, or let lr be a number."
-        )
+        raise ValueError("its learners are ScaleFree already, so it may be left out.")
     bounds = [
         bind(within(rule, ScaleFree, by_column), dtype, lr=lr, **numbers)
         for lr, by_column in LEARNERS

@@ -23,21 +23,25 @@ TABLE = [
 ]
 CLICKS = (np.arange(30) % 3 == 0).astype(int)
 MODELS = {
-    "classifier": (AdagradClassifier(), X, CLICKS),
+    "classifier": (AdagradClassifier(lr=0.1), X, CLICKS),
     "classes": (
         AdagradClassifier(
-            rule=Momentum(Adagrad(True), 0.5), multi_class="multinomial", class_weight="balanced"
+            lr=0.1,
+            rule=Momentum(Adagrad(True), 0.5), multi_class="multinomial", class_weight="balanced",
         ),
         X.astype(np.float32), np.array(["ä", "b", "c"])[np.arange(30) % 3],
     ),
-    "labels": (AdagradClassifier("squared_hinge", rule=Averaged(Adagrad())), X, (X[:, :4] > 0) + 0),
+    "labels": (
+        AdagradClassifier("squared_hinge", lr=0.1, rule=Averaged(Adagrad())),
+        X, (X[:, :4] > 0) + 0,
+    ),
     "regressor": (
-        AdagradRegressor("poisson", rule="ftrl", alpha=np.full(40, 0.1), l1_ratio=0.5), X,
+        AdagradRegressor("poisson", lr=0.1, rule="ftrl", alpha=np.full(40, 0.1), l1_ratio=0.5), X,
         np.arange(30) % 4.0,
     ),
-    "pipeline": (make_pipeline(hasher, AdagradClassifier()), TABLE, CLICKS),
+    "pipeline": (make_pipeline(hasher, AdagradClassifier(lr=0.1)), TABLE, CLICKS),
     "scales": (
-        AdagradRegressor(rule=ImportanceAware(ScaleFree("adagrad"))), 100.0 * X,
+        AdagradRegressor(lr=0.1, rule=ImportanceAware(ScaleFree("adagrad"))), 100.0 * X,
         100.0 + np.arange(30) % 7.0,
     ),
     "auto": (AdagradClassifier(lr="auto"), X.astype(np.float32), np.arange(30) % 3),
