@@ -38,7 +38,7 @@ class NoShare(NamedTuple):
 def test_it_is_the_model_without_tuning(estimator):
     assert estimator().lr == "auto"
     model = estimator(random_state=0).fit(X, Y)
-    assert model.fit_summary_.startswith("The mean of 5 models after epoch ")
+    assert model.fit_summary_.startswith("The mean of 10 models after epoch ")
     assert bits(model) == bits(estimator(lr="auto", random_state=0).fit(X, Y))
     assert bits(stream(estimator(), X, Y)) == bits(stream(estimator(lr="auto"), X, Y))
 
@@ -46,7 +46,7 @@ def test_it_is_the_model_without_tuning(estimator):
 def test_every_rule_and_every_loss():
     """Interpreted: it is about what is refused."""
     said = run_python("-W", "error", "-c", EVERYTHING, NUMBA_DISABLE_JIT="1")
-    assert said.count("The mean of 5 models") == 3 * (5 + 9)
+    assert said.count("The mean of 10 models") == 3 * (5 + 9)
 
 
 @every_estimator
