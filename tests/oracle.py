@@ -93,29 +93,31 @@ def learn(learnt, X, y, weights, loss, *, rule, fit_intercept=True, has_unit=Tru
     for x, target, weight in zip(np.asarray(X, dtype=float), y, weights, strict=True):
         if weight == 0.0:
             continue
-        score = m.score(x)
-        m.loss += weight * loss.value(target, score)
-        m.mass += weight
         p["stride"] = 1.0
         if any(isinstance(each, rules.ScaleFree) for each in links):
-            x, score, p["stride"] = rescaled(m, x, target, weight, fit_intercept, links, has_unit)
+            x, before, score, p["stride"] = rescaled(
+                m, x, target, weight, fit_intercept, links, has_unit
+            )
+        else:
+            before = score = m.score(x)
+        m.loss += weight * loss.value(target, before)
+        m.mass += weight
         p["limit"] = weight, lambda reach, y=target, z=score: loss.drop(y, z, reach)
         take(m, x, weight * loss.gradient(target, score), fit_intercept, links, p)
     return m
 
 
 def rescaled(m, x, target, weight, fit_intercept, links, has_unit):
-    """The row by the scales that it is learnt with, its score, and what its step is multiplied by.
+    """The row by the scales that it makes, its scores, and what its step is multiplied by.
 
-    ``m.scales`` become these.
+    The first score is counted from the mean of the targets before, the second from that with its
+    own. ``m.scales`` become those that the row makes.
     """
     (by_column,) = (each.by_column for each in links if isinstance(each, rules.ScaleFree))
     s = m.scales = m.scales or Scales(np.zeros(len(x)) if by_column else np.ones(len(x)))
-    score = m.score(x) - s.mean
     if by_column:
-        jumps = abs(s.divided(x)) > 2.0
         s.largest = np.maximum(s.largest, abs(x))
-        score = m.score(x) - s.mean if jumps.any() else score
+    score = m.score(x)
     s.mass += weight
     s.squares += weight * (np.sum(s.divided(x) ** 2) + fit_intercept)
     s.longest = max(s.longest, np.sum(x**2) + fit_intercept)
@@ -125,7 +127,7 @@ def rescaled(m, x, target, weight, fit_intercept, links, has_unit):
         s.deviations += weight * (target - before) * (target - s.mean)
         unit = np.sqrt(s.deviations / s.mass)
     norm = np.sqrt(s.squares / s.mass) if by_column else np.sqrt(s.longest)
-    return s.divided(x), score + s.mean, float(divided(unit, norm))
+    return s.divided(x), score, score - before + s.mean, float(divided(unit, norm))
 
 
 def learn_classes(learnt, X, labels, weights, *, rule, fit_intercept=True, **parameters):

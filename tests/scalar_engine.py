@@ -34,19 +34,23 @@ def divided(a, b):
     return a / b if b > 0.0 else 0.0
 
 
-def seen(rows, i, state):
-    """The entries of row ``i`` in columns that are divided by their scales, if they have any."""
-    largest = state.beside.get("largest", ())
+def seen(rows, i, state, learns):
+    """The entries of row ``i`` in columns that are divided by their scales, if they have any.
+
+    A row that is learnt belongs to what the scales are made of.
+    """
+    largest, given = state.beside.get("largest", ()), entries(rows, i)
     if not len(largest):
-        return entries(rows, i)
-    return [(j, divided(value, float(largest[j]))) for j, value in entries(rows, i)]
+        return given
+    sizes = [max(float(largest[j]), abs(value) * learns) for j, value in given]
+    return [(j, divided(value, size)) for (j, value), size in zip(given, sizes, strict=True)]
 
 
 def as_it_is(rule):
     return rule
 
 
-def score(rows, i, bound, state, read_as=as_it_is):
+def score(rows, i, bound, state, read_as=as_it_is, learns=False):
     row, tables = context_at(bound.rule, bound.settings, state.t), state.tables
 
     def weight_of(rule, record, row):
@@ -58,7 +62,7 @@ def score(rows, i, bound, state, read_as=as_it_is):
         found += float(state.beside["targets"][0, 0])
     return found + sum(
         value * weight_of(bound.rule, read(tables["weights"], j), row)
-        for j, value in seen(rows, i, state)
+        for j, value in seen(rows, i, state, learns)
     )
 
 
@@ -70,7 +74,7 @@ def rescale(rows, i, state, y, weight, fit_intercept, has_unit):
         largest[j] = max(largest[j], abs(value))
     mass, squares, longest = sums
     mass += weight
-    squares += weight * (sum(value**2 for _, value in seen(rows, i, state)) + fit_intercept)
+    squares += weight * (sum(value**2 for _, value in seen(rows, i, state, True)) + fit_intercept)
     longest = max(longest, sum(value**2 for _, value in given) + fit_intercept)
     sums[:] = mass, squares, longest
     step = divided(mass, squares) if len(largest) else divided(1.0, longest)
@@ -108,7 +112,7 @@ def learn(
     for i in order:
         if weights[i] == 0:
             continue
-        y, found = targets.values[i, 0], score(rows, i, bound, state)
+        y, found = targets.values[i, 0], score(rows, i, bound, state, learns=True)
         gradient, row = weights[i] * loss.gradient(y, found), state.t + 1
         row = context_at(bound.rule, bound.settings, row)
         largest = max([1.0, *(abs(value) for _, value in entries(rows, i))])
@@ -121,14 +125,12 @@ def learn(
         state.totals["epoch_weight"] += weights[i]
         step = 1.0
         if is_scale_free(bound.rule):
-            jumps = any(abs(value) > 2.0 for _, value in seen(rows, i, state))
             found -= state.beside["targets"][0, 0]
             step = rescale(rows, i, state, y, weights[i], fit_intercept, has_unit)
-            base = state.beside["targets"][0, 0]
-            found = score(rows, i, bound, state) if jumps else found + base
+            found += state.beside["targets"][0, 0]
             gradient = weights[i] * loss.gradient(y, found)
         state.totals["t"] += 1
-        row_entries = seen(rows, i, state)
+        row_entries = seen(rows, i, state, True)
         norm = abs(gradient) * np.sqrt(sum(v**2 for _, v in row_entries) + fit_intercept)
         gradient *= min(1.0, bound.max_norm / norm) if norm > 0 else 1.0
         if is_importance_aware(bound.rule):

@@ -21,9 +21,9 @@ class ScaleFree(NamedTuple):
       far is taken from them (if there is an intercept), and steps are multiplied by their standard
       deviation.
 
-    A row with a value more than twice the largest of its column before is scored anew with the
-    new scale before it is learnt; its loss is that by the old one. A row of weight ``w`` counts as
-    ``w`` rows. Nothing is kept of rows but these numbers, one for
+    A row is scored with the scales that it makes before it is learnt, and its loss noted by these.
+    ``predict`` knows the scales of the rows learnt only. A row of weight ``w`` counts as ``w``
+    rows. Nothing is kept of rows but these numbers, one for
     each feature. ``coef_`` and ``intercept_`` are for rows and targets as they are. All else speaks
     of the divided columns: ``eps``, ``alpha``, and the accumulators. Penalties are not multiplied:
     ``alpha`` weighs against the losses of rows of norm 1.

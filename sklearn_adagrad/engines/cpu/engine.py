@@ -84,7 +84,7 @@ def _learning(
     kept = longest + SIZE if is_importance_aware(bound.rule) else 0
     width = padded(state.n_heads) if state.n_heads > 1 else 1
     steps = Steps(
-        _scaling(bound, state, longest, fit_intercept, has_unit), solver,
+        _scaling(bound, state, longest, fit_intercept, has_unit, clips=True), solver,
         np.empty(kept * width * len(bound.start), state.dtype), np.empty(kept * width, state.dtype),
     )  # fmt: skip
     if is_single:
@@ -185,7 +185,7 @@ def _scaling(bound, state, longest, fit_intercept=True, has_unit=True, clips=Fal
     by_column = np.broadcast_to(by_head(bound.settings.by_column, state.n_heads), (1, size))[0]
     return Scaling(
         known["largest"], known["sums"], known["targets"], np.array(by_column, dtype),
-        *(np.empty(longest + SIZE, dtype) for _ in range(3)), np.zeros(2), np.zeros(2),
+        *(np.empty(longest + SIZE, dtype) for _ in range(2)), np.zeros(2), np.zeros(2),
         bool(has_unit and fit_intercept), bool(has_unit), not by_column.all(), clips,
     )  # fmt: skip
 

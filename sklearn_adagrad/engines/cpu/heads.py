@@ -95,39 +95,31 @@ def judge_row(batch, i, loss, losses, limits, buffers, dropped):
     return True, dropped
 
 
-def _rescale(rows, learner, heads, steps, here, grows, jumps, t, i, batch, loss, limits, buffers):
-    """Let a scale-free rule know of row ``i``, and judge the row by the scales that this makes."""
+def _rescale(rows, learner, heads, steps, grows, i, batch, loss, limits, buffers):
+    """Let a scale-free rule know of row ``i``, and judge the row from what its target makes."""
     if is_scale_free(learner.rule):
-        _judge_by_scales(
-            rows, learner, heads, steps, here, grows, jumps, t, i, batch, loss, limits, buffers
-        )
+        _judge_anew(rows, learner, heads, steps, grows, i, batch, loss, limits, buffers)
 
 
 @by_type(_rescale)
 def _choose_rescale(*kinds):
     rule = kinds[1].types[kinds[1].fields.index("rule")]
-    return _judge_by_scales if says(rule, "is_scale_free") else _judge_no_more
+    return _judge_anew if says(rule, "is_scale_free") else _judge_no_more
 
 
-def _judge_no_more(
-    rows, learner, heads, steps, here, grows, jumps, t, i, batch, loss, limits, buffers
-):  # fmt: skip
+def _judge_no_more(rows, learner, heads, steps, grows, i, batch, loss, limits, buffers):
     pass
 
 
-def _judge_by_scales(
-    rows, learner, heads, steps, here, grows, jumps, t, i, batch, loss, limits, buffers
-):  # fmt: skip
+def _judge_anew(rows, learner, heads, steps, grows, i, batch, loss, limits, buffers):
     n_outputs, n_heads, weight = batch.targets.n_outputs, heads.losses.shape[1], batch.weights[i]
-    changed = jumps
+    changed = False
     if steps.scaling.has_unit:
         for h in range(n_heads):
             base = learn_target(rows, steps.scaling, h, buffers.targets[h], weight)
             changed |= base != buffers.bases[h]
             buffers.bases[h] = base
     learn_scales(rows, steps.scaling, i, weight, grows, learner.fit_intercept)
-    if jumps:
-        score_row(rows, learner, heads, steps, here, t, i, buffers.sums)
     if changed:
         _judge(loss, buffers, buffers.sums, n_outputs, n_heads, weight)
         largest = limits.gradient / max_abs_of(rows, i)
@@ -153,7 +145,7 @@ def learn_heads(batch, loss, learner, steps, mixture, heads, limits, ahead, buff
         i = np.uintp(order[p])
         if weights[i] == 0:
             continue
-        here, learning, grows, jumps = stretched(rows, steps.scaling, i)
+        here, grows = stretched(rows, steps.scaling, i)
         score_row(rows, learner, heads, steps, here, t, i, buffers.sums)
         for h in range(n_heads):
             buffers.bases[h] = base_of(rows, steps.scaling, h)
@@ -173,10 +165,7 @@ def learn_heads(batch, loss, learner, steps, mixture, heads, limits, ahead, buff
         weigh(mixture, heads.losses)
         if len(scores) > 0:
             tell(mixture, scores, i, buffers)
-        here = learning
-        _rescale(
-            rows, learner, heads, steps, here, grows, jumps, t, i, batch, loss, limits, buffers
-        )
+        _rescale(rows, learner, heads, steps, grows, i, batch, loss, limits, buffers)
         t += 1
         shorten(rows, learner, steps, here, i, limits, n_heads, buffers)
         size_steps(learner, rows, heads, steps, here, t, i, weights[i], targets.n_outputs, buffers)
@@ -202,7 +191,7 @@ def score_heads(rows, bits, n_features, learner, steps, mixture, heads, buffers,
         for i in range(first, last):
             later = i + BLOCK
             fetch_row(rows, np.uintp(later if later < n_rows else n_rows - 1))
-            here, _, _, _ = stretched(rows, steps.scaling, np.uintp(i))
+            here, _ = stretched(rows, steps.scaling, np.uintp(i))
             score_row(rows, learner, heads, steps, here, t, np.uintp(i), buffers.sums)
             for h in range(heads.losses.shape[1]):
                 buffers.scores[h] = base_of(rows, steps.scaling, h) + buffers.sums[h]

@@ -286,7 +286,7 @@ def learn(batch, loss, learner, steps, state, limits, ahead, settled_records):
         i = np.uintp(order[p])
         if weights[i] == 0:
             continue
-        here, learning, grows, jumps = stretched(rows, scaling, i)
+        here, grows = stretched(rows, scaling, i)
         base = base_of(rows, scaling, 0)
         score = base + _score(here, learner, state, row, i, settled_records, is_lazy(rule))
         gradient, lost = judged(loss, y[i], score)
@@ -297,7 +297,7 @@ def learn(batch, loss, learner, steps, state, limits, ahead, settled_records):
             later = p + ahead.records
             _fetch_records(rows, state.cells, np.uintp(order[later if later < end else end]))
             fetch_scales(rows, scaling, np.uintp(order[later if later < end else end]))
-        size, row_before = abs(gradient), row
+        size = abs(gradient)
         row = _row_at(rows, rule, learner.settings, t + 1)
         fits = size * limits.max_abs <= limits.gradient
         fits = fits or size * max_abs_of(here, i) <= limits.gradient
@@ -312,17 +312,12 @@ def learn(batch, loss, learner, steps, state, limits, ahead, settled_records):
         if is_scale_free(rule):
             moved_base = learn_target(rows, scaling, 0, y[i], weights[i]) - base
             learn_scales(rows, scaling, i, weights[i], grows, learner.fit_intercept)
-            if jumps:  # by the scales that it is learnt with, the row has quite another score
-                score = base + _score(
-                    learning, learner, state, row_before, i, settled_records, False
-                )
-            if jumps or moved_base != 0.0:
+            if moved_base != 0.0:
                 score += moved_base
                 gradient = weights[i] * judged(loss, y[i], score)[0]
                 size = abs(gradient)
-                if not size * max_abs_of(learning, i) <= limits.gradient:
+                if not size * max_abs_of(here, i) <= limits.gradient:
                     gradient = 0.0
-        here = learning
         if gradient == 0 and skips_zero_gradient(rule):
             continue
         if limits.max_norm < np.inf:
@@ -372,7 +367,7 @@ def score(rows, bits, n_features, learner, scaling, state, ahead, out):
             if ahead.records > 0:
                 later = i + ahead.records
                 _fetch_records(rows, state.cells, np.uintp(later if later < n_rows else n_rows - 1))
-            here, _, _, _ = stretched(rows, scaling, np.uintp(i))
+            here, _ = stretched(rows, scaling, np.uintp(i))
             score = _score(here, learner, state, row, np.uintp(i), rows.values, False)
             out[i] = base_of(rows, scaling, 0) + score
     return valid, smallest, largest

@@ -12,12 +12,10 @@ import numpy as np
 
 from ...arithmetic.arrays import gather_numbers, load, load_lanes, shifted, store, zeros
 from ...arithmetic.jit import by_type, inlined
-from ...arithmetic.lanes import WIDTH, any_lane, clip, sqrt, total, where
+from ...arithmetic.lanes import WIDTH, any_lane, sqrt, total, where
 from ...arithmetic.tuples import replaced
 from .records import keep_rolled, prefetch
 from .rows import span
-
-_JUMP = 2.0  # times the largest value so far
 
 
 class Unscaled(NamedTuple):
@@ -34,15 +32,14 @@ class Scaling(NamedTuple):
     sums: np.ndarray  # the weight of all rows, that times their squared norms, the longest's
     targets: np.ndarray  # mean and sum of squared deviations, by head
     by_column: np.ndarray  # by head, 1 or 0
-    values: np.ndarray  # of the row, divided by the scales so far
-    learning: np.ndarray  # and by those that it makes
-    sizes: np.ndarray  # these scales
-    norms: np.ndarray  # its squared norms, with those and as it is
+    values: np.ndarray  # of the row, divided by the scales
+    sizes: np.ndarray  # what it makes of the scales
+    norms: np.ndarray  # its squared norms, divided and as it is
     strides: np.ndarray  # what steps are multiplied by, with scales by column and without
     centres: bool  # whether the mean of the targets is learnt, from which scores are counted
     has_unit: bool  # whether steps are multiplied by the deviation of the targets
     has_plain: bool  # whether a head takes rows as they are
-    clips: bool  # whether values count as at most the scale of their column
+    clips: bool  # whether values count as at most the scale so far, by that which they make
 
 
 def _either(plain, scaled, *, literal=False):
@@ -62,30 +59,27 @@ def _either(plain, scaled, *, literal=False):
 
 
 def _as_they_are(rows, scaling, i):
-    return rows, rows, False, False
+    return rows, False
 
 
 def _stretched(rows, scaling, i):
     start, stop = span(rows, i)
     rest = stop - (stop - start) % WIDTH
     nothing = zeros(rows.values)
-    sums = Sums(nothing, nothing, nothing, nothing)
+    sums = Sums(nothing, nothing, nothing)
     for k in range(start, rest, WIDTH):
         keep_rolled()
         sums = _stretch(rows, scaling, start, k, None, sums)
     if rest < stop:
         sums = _stretch(rows, scaling, start, rest, stop, sums)
     scaling.norms[0], scaling.norms[1] = total(sums.squares), total(sums.plain)
-    here = replaced(rows, "values", shifted(scaling.values, start))
-    learning = replaced(rows, "values", shifted(scaling.learning, start))
-    return here, learning, any_lane(sums.grown), any_lane(sums.jumps)
+    return replaced(rows, "values", shifted(scaling.values, start)), any_lane(sums.grown)
 
 
 class Sums(NamedTuple):
     """What is found out about a row, in lanes."""
 
     grown: Any
-    jumps: Any
     squares: Any
     plain: Any
 
@@ -94,23 +88,20 @@ class Sums(NamedTuple):
 def _stretch(rows, scaling, start, k, stop, sums):
     """A vector of entries, and the sums with it."""
     x = load(rows.values, k, stop)
-    before, after, grown, jumps = x, x, sums.grown, sums.jumps
+    value, grown, one = x, sums.grown, 0.0 * x + 1.0
     if len(scaling.largest) > 0:
         size, largest = abs(x), gather_numbers(scaling.largest, rows.indices, k, stop)
-        before = where(largest > 0.0, x / largest, 0.0 * x)
-        before = clip(before, 1.0) if scaling.clips else before
-        after = where(size > largest, where(x > 0.0, 0.0 * x + 1.0, 0.0 * x - 1.0), before)
-        grown = grown + where(size > largest, 0.0 * x + 1.0, 0.0 * x)
-        jumps = jumps + where(abs(before) > _JUMP, 0.0 * x + 1.0, 0.0 * x)
+        value = where(largest > 0.0, x / largest, 0.0 * x)
+        if scaling.clips:
+            value = where(size > largest, where(x > 0.0, one, 0.0 - one), value)
+        grown = grown + where(size > largest, one, 0.0 * x)
         store(scaling.sizes, k - start, where(size > largest, size, largest))
-    store(scaling.values, k - start, before)
-    store(scaling.learning, k - start, after)
-    return Sums(grown, jumps, sums.squares + after * after, sums.plain + x * x)
+    store(scaling.values, k - start, value)
+    return Sums(grown, sums.squares + value * value, sums.plain + x * x)
 
 
-# ``rows`` for row ``i`` alone, whose values are divided by the scales of their columns so far, and
-# by what they become with this row; whether any is larger than before, and whether by so much
-# that the row is to be scored anew.
+# ``rows`` for row ``i`` alone, whose values are divided by the scales of their columns; and whether
+# any is larger than the scale so far. With ``clips`` it is divided by itself.
 stretched = _either(_as_they_are, _stretched)
 
 
