@@ -431,3 +431,68 @@ def test_optimizers_have_no_rows():
     for rule in (rules.ScaleFree("adagrad"), rules.Clipped(rules.ImportanceAware("ftrl"), 1.0)):
         with pytest.raises(ValueError, match=r"an optimizer has gradients only: leave out Scale"):
             Optimizer(rule)
+
+
+# --- learners that fail -------------------------------------------------------------------------
+
+
+def first_rows_are_tiny(dtype):
+    """Rows as they are: steps that suit the first three are far too long for the others."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((400, 4)).astype(dtype)
+    X[:3] *= 1e-4
+    return X * 30, np.r_[5.0, 5.0, 5.0, rng.poisson(np.exp(X[3:, 0]))]
+
+
+def test_a_learner_whose_numbers_give_out_leaves_the_others_alone(tmp_path):
+    X, y = first_rows_are_tiny("float32")
+    model = AdagradRegressor("poisson").partial_fit(X, y)
+    assert (model._state.losses[0] == np.inf).tolist() == [False] * 3 + [True]
+    assert model._state.beside["shares"][3] == 0.0
+    assert model.progressive_loss_ < 0.5
+    by_rows = AdagradRegressor("poisson")
+    for row in range(len(y)):
+        by_rows.partial_fit(X[row : row + 1], y[row : row + 1])
+    assert bits(by_rows) == bits(model)
+    model.save(tmp_path / "model")
+    again = load(tmp_path / "model")
+    assert bits(again.partial_fit(X, y)) == bits(model.partial_fit(X, y))
+    assert np.isfinite(model.predict(X)).all()
+    assert np.isfinite(AdagradRegressor("poisson", random_state=0).fit(X, y).predict(X)).all()
+
+
+def test_a_row_that_no_learner_can_learn_is_refused():
+    X, y = first_rows_are_tiny("float32")
+    model = AdagradRegressor("poisson").partial_fit(X, y)
+    before = all_bits(model)
+    with pytest.raises(FloatingPointError, match="Training diverged"):
+        model.partial_fit(X[:1], [1e38])
+    assert all_bits(model) == before
+
+
+def test_one_row_does_not_hide_which_learner_is_the_best():
+    """Its loss counts in the weights as 100 times what is usual."""
+    X, y = first_rows_are_tiny("float64")
+    model = AdagradRegressor("poisson").partial_fit(X, y)
+    losses, shares = model._state.losses[0], model._state.beside["shares"]
+    assert losses[3] < 1e6
+    assert model.progressive_loss_ > 1e6  # what was predicted then
+    assert shares[3] < 1e-9
+    assert shares.argmax() == losses.argmin()
+
+
+@pytest.mark.parametrize("kind", ["sensor", "counts"])
+def test_values_far_beyond_the_largest_so_far(kind):
+    """A column idles, or rows have a few of many columns: no learner predicts nonsense."""
+    rng = np.random.default_rng(4)
+    if kind == "sensor":
+        X = rng.standard_normal((3000, 5)) * [1e3, 1, 1, 0.01, 1]
+        y = X @ [1e-3, 1, 1, 100, 1] + 0.3 * rng.standard_normal(3000)
+        X[:3] *= 1e-6
+        model = AdagradRegressor().partial_fit(X, y)
+        assert model.score(X[-1000:], y[-1000:]) > 0.96
+        assert model.progressive_loss_ < 1.0
+    else:
+        X = sparse.random_array((3000, 300), density=0.02, rng=rng, format="csr")
+        model = AdagradRegressor("poisson").partial_fit(X, rng.poisson(5, 3000))
+        assert (model._state.losses[0] < 0.0).all()  # the mean of 5 - 5 log(5) is below it

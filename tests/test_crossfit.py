@@ -141,6 +141,8 @@ def test_what_is_said(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines[:2]] == ["Epoch 1", "Epoch 2"]
     assert lines[2] == model.fit_summary_
+    model.set_params(max_iter=1).fit(X, y)
+    assert model.fit_summary_.endswith("was still getting better: raise max_iter.")
 
 
 def test_stop():
@@ -152,6 +154,8 @@ def test_stop():
     assert stops([1.0, 2.0], [1.1, 1.9], [1.2, 1.8], [1.3, 1.7]) == 3  # the best waited twice
     assert stops(1.0, 0.999, 0.998, 0.9975) == 3  # too little is no improvement
     assert stops(1.0, 1.1, 1.2, 1.3, least=4) == 4
+    assert stops(-1.0, -1.1, -1.1001, -1.1002, -1.1003) == 4  # less than 0, as Poisson's can be
+    assert stops([-1.0, -0.5], [-0.9, -0.4]) == 2
 
 
 @pytest.mark.parametrize("rule", ["adagrad", "ftrl", "dual_averaging"])

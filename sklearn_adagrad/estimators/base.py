@@ -348,8 +348,8 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
             fit_intercept=bool(self.fit_intercept),
             limit=largest_gradient(problem.rows.values.dtype, bound.largest_lr),
             max_abs=max(problem.max_abs, 1.0),
-            drops=bound.n_candidates > 1 and not bound.mixes,
-            refuses=refuses,
+            drops=bound.n_candidates > 1,
+            refuses=refuses or bound.mixes,
             scores=scores,
             has_unit=self._has_unit(loss),
         )

@@ -24,7 +24,7 @@ _FEW = 20_000  # rows, from which on there are fewer folds
 _SMALL = 1e6  # entries times outputs, below which all models are judged
 _BYTES = 1e8  # that all of them may take, with copies of the best
 _WORK = 5e6  # entries times outputs that are learnt in any case: epochs of little data cost nothing
-_BETTER = 0.997  # times the loss before: less is taken for chance
+_BETTER = 0.003  # of the loss before: less is taken for chance
 _PATIENCE, _SHARE = 2, 0.5  # epochs without an improvement, and as a share of those before
 
 
@@ -128,6 +128,8 @@ class Crossfit:
             f"{'columns divided' if single.by_column else 'rows as they are'}: "
             f"the loss of held-out rows was {loss:.6g}."
         )
+        if best + 1 == max_iter:
+            summary += " It was still getting better: raise max_iter."
         monitor.end(state, summary)
         curves = [float(each) for each in losses], by_learner.min(axis=1).tolist()
         return Outcome(state, *curves, best + 1, summary, True)
@@ -181,7 +183,7 @@ class Stop:
         if self._n == 1:
             self._loss, self._since, self._waited, self._best = losses.min(), 1, 0, losses
             return False
-        if losses.min() < _BETTER * self._loss:
+        if losses.min() < self._loss - _BETTER * abs(self._loss):
             self._loss, self._since, self._waited = losses.min(), self._n, 0
         else:
             self._waited += 1

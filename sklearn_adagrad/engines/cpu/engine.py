@@ -41,7 +41,8 @@ def learn(
     """Learn ``rows`` in ``order``.
 
     Returns None, or the first row whose score or gradient left the range of numbers for some
-    head. All heads have learnt the rows before it. With ``drops``, such heads are left out instead;
+    head. All heads have learnt the rows before it. With ``drops``, such heads are left out instead,
+    as long as there are others where they are averaged;
     with ``refuses`` too, only if it is not the row that is out of range for a model of zeros.
     ``scores``, of shape (n_rows, n_heads), receives those of each row just before it is learnt;
     of learners that are averaged the mean. ``has_unit`` says that scores are in the units of the
@@ -63,7 +64,7 @@ def prepared_learn(
     ``refuses`` it too. Returns 1, or 0 if the row was not learnt.
     """
     rows, order = Rows(*map(read_only, rows)), np.zeros(1, np.intp)
-    limits = Limits(limit, np.inf, bound.max_norm, False, True)
+    limits = Limits(limit, np.inf, bound.max_norm, bound.mixes, True)
     return prepared(
         _learning(
             rows, order, targets, weights, loss, bound, state, fit_intercept, limits,

@@ -8,7 +8,7 @@ from ...input.targets import show
 from .head_steps import shorten, size_steps
 from .head_vectors import score_row, update_row
 from .judge import judge_heads
-from .mixture import average, mix, tell, weigh
+from .mixture import average, leave, mix, tell, weigh
 from .rows import BLOCK, fetch_row, inspect, max_abs_of
 from .scaling import base_of, fetch_scales, learn_scales, learn_target, stretched
 from .subnormal import flush, restore
@@ -68,8 +68,8 @@ def _any_dropped(losses):
 def judge_row(batch, i, loss, losses, limits, buffers, dropped):
     """From the scores of row ``i`` to what its heads are to learn, for all rules alike.
 
-    ``buffers.sums`` are the scores. Adds the losses of the heads to ``losses``, and writes their
-    gradients into ``buffers``; unless the row can't be learnt. Returns whether it can, and
+    ``buffers.sums`` are the scores. Writes the losses and gradients of the heads into ``buffers``;
+    the losses so far say which were left out before. Returns whether the row can be learnt, and
     whether any head is ``dropped`` by now.
     """
     rows, _, targets, weights, _ = batch
@@ -89,9 +89,6 @@ def judge_row(batch, i, loss, losses, limits, buffers, dropped):
         dropped = dropped or not fit
         if dropped:
             _drop(buffers, losses, largest)
-    for h in range(n_heads):
-        losses[0, h] += weights[i] * buffers.losses[h]
-        losses[1, h] += weights[i] * buffers.losses[h]
     return True, dropped
 
 
@@ -134,7 +131,7 @@ def learn_heads(batch, loss, learner, steps, mixture, heads, limits, ahead, buff
     """Learn the rows of a batch with all heads, as ``learn`` does with one.
 
     With ``limits.drops``, a head whose numbers leave their range learns nothing more, and its
-    losses become infinite; without, the row is learnt by no head.
+    losses become infinite; without, or if no learner of a mean is left, the row is learnt by none.
     """
     rows, order, targets, weights, scores = batch
     rule, totals, before = learner.rule, heads.totals[0], flush()
@@ -157,11 +154,16 @@ def learn_heads(batch, loss, learner, steps, mixture, heads, limits, ahead, buff
         fit = 0 <= factor(rule, t + 1) < np.inf
         if fit:
             fit, dropped = judge_row(batch, i, loss, heads.losses, limits, buffers, dropped)
+        if fit and dropped:
+            fit = leave(mixture, buffers)
         if not fit:
             done = p
             break
+        mix(mixture, heads.losses, loss, buffers, weights[i], weight_sum, rows, steps.scaling)
+        for h in range(n_heads):
+            heads.losses[0, h] += weights[i] * buffers.losses[h]
+            heads.losses[1, h] += weights[i] * buffers.losses[h]
         weight_sum, epoch_weight = weight_sum + weights[i], epoch_weight + weights[i]
-        mix(mixture, heads.losses, loss, buffers, weights[i])
         weigh(mixture, heads.losses)
         if len(scores) > 0:
             tell(mixture, scores, i, buffers)

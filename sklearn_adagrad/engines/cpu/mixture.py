@@ -9,7 +9,8 @@ the *gap*: the sum of what the mean loss of the rows, by these weights, was more
 For a convex loss the loss of the mean score is at most the mean loss, for which their theorem 8
 holds: after ``n`` rows whose losses differ by at most ``S``, it is at most about
 ``S * sqrt(n * log(K))`` more in total than that of the best of ``K`` learners, and mostly a
-constant.
+constant. A loss more than 100 times as large as usual counts as that in the weights, lest ``S`` be
+without bound.
 """
 
 from typing import NamedTuple
@@ -19,8 +20,10 @@ import numpy as np
 from ...arithmetic.elementary import exp, expm1, log1p
 from ...arithmetic.jit import by_type, inlined
 from .judge import judge_heads
+from .scaling import unit_of
 
 _HOPELESS = 50.0  # the exponential of this is lost beside 1 in a float64
+_OUTLIER = 100.0  # times what is usual
 
 
 class Unmixed(NamedTuple):
@@ -45,7 +48,7 @@ def _if_mixed(function):
 
     def register(mixed):
         def call(mixture, *rest):
-            (mixed if isinstance(mixture, Mixture) else function)(mixture, *rest)
+            return (mixed if isinstance(mixture, Mixture) else function)(mixture, *rest)
 
         @by_type(call)
         def choose(*kinds):
@@ -87,6 +90,30 @@ def weigh(mixture, losses):
                 mixture.shares[h + o] = share
 
 
+def _all_stay(mixture, buffers):
+    return True
+
+
+@_if_mixed(_all_stay)
+def leave(mixture, buffers):
+    """Let learners with an infinite loss have no share, and return whether others are left."""
+    width, n_outputs, n_heads = mixture.width, mixture.lost.shape[1], len(mixture.shares)
+    for first in range(0, n_outputs, width):
+        left, mass = 0, 0.0
+        for h in range(first, n_heads, n_outputs):
+            stays = _lost(mixture, buffers, h) < np.inf
+            left += stays
+            mass += mixture.shares[h] if stays else 0.0
+        if left == 0:
+            return False
+        for h in range(first, n_heads, n_outputs):
+            share = mixture.shares[h] / mass if mass > 0.0 else 1.0 / left
+            share = share if _lost(mixture, buffers, h) < np.inf else 0.0
+            for o in range(width):
+                mixture.shares[h + o] = share
+    return True
+
+
 def _no_mean(mixture, losses, buffers):
     pass
 
@@ -98,17 +125,21 @@ def average(mixture, losses, buffers):
     for o in range(n_outputs):
         mean = 0.0
         for h in range(o, n_heads, n_outputs):
-            mean += mixture.shares[h] * buffers.scores[h]
+            if mixture.shares[h] > 0.0:  # others may have no finite score
+                mean += mixture.shares[h] * buffers.scores[h]
         mixture.scores[o] = mean
 
 
-def _no_loss(mixture, losses, loss, buffers, weight):
+def _no_loss(mixture, losses, loss, buffers, weight, before, rows, scaling):
     pass
 
 
 @_if_mixed(_no_loss)
-def mix(mixture, losses, loss, buffers, weight):
-    """Let the mean have its score and its loss of a row that all heads have been judged by."""
+def mix(mixture, losses, loss, buffers, weight, before, rows, scaling):
+    """Let the mean have its score and its loss of a row that all heads have been judged by.
+
+    ``before`` is the weight of the rows before.
+    """
     n_outputs = mixture.lost.shape[1]
     average(mixture, losses, buffers)
     alone = -1
@@ -128,9 +159,35 @@ def mix(mixture, losses, loss, buffers, weight):
         lost = mixture.losses[o] if alone < 0 else buffers.losses[alone + o]
         mixture.lost[0, o] += weight * lost
         mixture.lost[1, o] += weight * lost
+    for first in range(0, n_outputs, mixture.width):
+        _cap(mixture, losses, buffers, before, unit_of(rows, scaling, first), first)
     if alone < 0:
         for first in range(0, n_outputs, mixture.width):
             mixture.lost[2, first] += _gap(mixture, losses, buffers, weight, first)
+
+
+@inlined
+def _cap(mixture, losses, buffers, before, unit, first):
+    """Let no learner be so far behind by a single row that all others look the same beside it.
+
+    What is usual is a ``unit``, and the loss of the best: of this row, and of those before.
+    """
+    n_outputs, n_heads = mixture.lost.shape[1], losses.shape[1]
+    least, most, best = np.inf, -np.inf, np.inf
+    for h in range(first, n_heads, n_outputs):
+        lost, total = _lost(mixture, buffers, h), 0.0
+        for o in range(mixture.width):
+            total += losses[0, h + o]
+        least, best = min(least, lost), min(best, total)
+        most = lost if most < lost < np.inf else most
+    usual = unit + max(least, 0.0)
+    if most > _OUTLIER * usual:
+        usual += max(best, 0.0) / before if before > 0.0 else 0.0
+        for h in range(first, n_heads, n_outputs):
+            lost = _lost(mixture, buffers, h)
+            if _OUTLIER * usual < lost < np.inf:
+                for o in range(mixture.width):
+                    buffers.losses[h + o] *= _OUTLIER * usual / lost
 
 
 def _tell_each(mixture, scores, i, buffers):

@@ -225,11 +225,20 @@ def _full(rows, scaling, h):
     return 1.0
 
 
+def _unit(rows, scaling, h):
+    if not scaling.has_unit:
+        return 1.0
+    mass = scaling.sums[0]
+    return sqrt(scaling.targets[1, h] / mass) if mass > 0.0 else 0.0
+
+
+# The standard deviation of the targets that head ``h`` has learnt, where scores are in their units.
+unit_of = _either(_full, _unit)
+
+
 def _stride(rows, scaling, h):
     stride = scaling.strides[0] if scaling.by_column[h] > 0 else scaling.strides[1]
-    if scaling.has_unit:
-        stride *= sqrt(scaling.targets[1, h] / scaling.sums[0])
-    return stride
+    return stride * unit_of(rows, scaling, h)
 
 
 # What the steps of head ``h`` are multiplied by.
