@@ -213,8 +213,8 @@ def test_a_row_out_of_range_is_named_and_not_learnt():
     with pytest.raises(FloatingPointError, match=r"row 7 .*a target y of 1e.300: scale y"):
         model.partial_fit(X, y)
     assert bits(model) == bits(AdagradRegressor(lr="auto").partial_fit(X[:7], y[:7]))
-    with pytest.raises(FloatingPointError, match=r"row 1 is out of range .* Its largest value"):
-        AdagradRegressor("poisson", lr="auto").partial_fit([[1.0], [1e8]], [1e8, 9e8])
+    far = AdagradRegressor("poisson", lr="auto").partial_fit([[1.0], [1e8]], [1e8, 9e8])
+    assert np.isfinite(far.coef_).all()
 
 
 # --- what changes meanwhile ---------------------------------------------------------------------

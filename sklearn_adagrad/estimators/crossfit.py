@@ -183,7 +183,8 @@ class Stop:
         if self._n == 1:
             self._loss, self._since, self._waited, self._best = losses.min(), 1, 0, losses
             return False
-        if losses.min() < self._loss - _BETTER * abs(self._loss):
+        least = _BETTER * abs(self._loss) if self._loss < np.inf else 0.0
+        if losses.min() + least < self._loss:
             self._loss, self._since, self._waited = losses.min(), self._n, 0
         else:
             self._waited += 1
