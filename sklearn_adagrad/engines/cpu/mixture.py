@@ -173,21 +173,26 @@ def _cap(mixture, losses, buffers, before, unit, first):
     What is usual is a ``unit``, and the loss of the best: of this row, and of those before.
     """
     n_outputs, n_heads = mixture.lost.shape[1], losses.shape[1]
-    least, most, best = np.inf, -np.inf, np.inf
+    least, most = np.inf, -np.inf
     for h in range(first, n_heads, n_outputs):
-        lost, total = _lost(mixture, buffers, h), 0.0
+        lost = _lost(mixture, buffers, h)
+        least = lost if lost < least else least
+        most = lost if most < lost < np.inf else most
+    usual = unit + (least if least > 0.0 else 0.0)
+    if most <= _OUTLIER * usual:
+        return
+    best = np.inf
+    for h in range(first, n_heads, n_outputs):
+        total = 0.0
         for o in range(mixture.width):
             total += losses[0, h + o]
-        least, best = min(least, lost), min(best, total)
-        most = lost if most < lost < np.inf else most
-    usual = unit + max(least, 0.0)
-    if most > _OUTLIER * usual:
-        usual += max(best, 0.0) / before if before > 0.0 else 0.0
-        for h in range(first, n_heads, n_outputs):
-            lost = _lost(mixture, buffers, h)
-            if _OUTLIER * usual < lost < np.inf:
-                for o in range(mixture.width):
-                    buffers.losses[h + o] *= _OUTLIER * usual / lost
+        best = total if total < best else best
+    usual += best / before if before > 0.0 and best > 0.0 else 0.0
+    for h in range(first, n_heads, n_outputs):
+        lost = _lost(mixture, buffers, h)
+        if _OUTLIER * usual < lost < np.inf:
+            for o in range(mixture.width):
+                buffers.losses[h + o] *= _OUTLIER * usual / lost
 
 
 def _tell_each(mixture, scores, i, buffers):
