@@ -24,6 +24,8 @@ from sklearn_adagrad import (
     load,
     rules,
 )
+from sklearn_adagrad.engines.cpu.head_vectors import Buffers
+from sklearn_adagrad.engines.cpu.mixture import Mixture, leave
 from sklearn_adagrad.export import to_sklearn
 from sklearn_adagrad.model.binding import LEARNERS
 from sklearn_adagrad.optim import Optimizer
@@ -493,6 +495,25 @@ def test_values_far_beyond_the_largest_so_far(kind):
         assert model.score(X[-1000:], y[-1000:]) > 0.96
         assert model.progressive_loss_ < 1.0
     else:
-        X = sparse.random_array((3000, 300), density=0.02, rng=rng, format="csr")
-        model = AdagradRegressor("poisson").partial_fit(X, rng.poisson(5, 3000))
-        assert (model._state.losses[0] < 0.0).all()  # the mean of 5 - 5 log(5) is below it
+        X = sparse.random_array((600, 300), density=0.02, rng=np.random.default_rng(2))
+        y = np.random.default_rng(2).poisson(5, 600)
+        model = AdagradRegressor("poisson", random_state=0).partial_fit(X, y)
+        assert model.progressive_loss_ < 0.0  # 5 - 5 log(5) is; undivided values made it 319
+        assert np.isfinite(model.fit(X, y).predict(X)).all()
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_shares_of_learners_that_leave(width):
+    """Two outputs, each with a weight of its own or both with one, and three learners."""
+    losses, shares = np.array([1.0, 1.0, np.inf, 2.0, 3.0, np.inf]), np.repeat([0.5, 0.2, 0.3], 2)
+    room = (np.zeros(2) for _ in range(4))
+    mixture = Mixture(np.zeros((3, 2)), shares, *room, width, np.log(3))
+    buffers = Buffers(*(np.zeros(6) for _ in Buffers._fields))._replace(losses=losses)
+    assert leave(mixture, buffers)
+    left = [5 / 8, 5 / 7, 0, 2 / 7, 3 / 8, 0] if width == 1 else [1, 1, 0, 0, 0, 0]
+    np.testing.assert_allclose(shares, left, rtol=1e-15)
+    shares[:2] = 0.0  # what is left had no share
+    assert leave(mixture, buffers)
+    np.testing.assert_allclose(shares[::2].sum(), 1.0, rtol=1e-15)
+    losses[0] = losses[4] = np.inf
+    assert not leave(mixture, buffers)

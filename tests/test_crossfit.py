@@ -142,7 +142,7 @@ def test_what_is_said(capsys):
     assert [line.split(":")[0] for line in lines[:2]] == ["Epoch 1", "Epoch 2"]
     assert lines[2] == model.fit_summary_
     model.set_params(max_iter=1).fit(X, y)
-    assert model.fit_summary_.endswith("was still getting better: raise max_iter.")
+    assert model.fit_summary_.endswith("a larger max_iter may be better.")
 
 
 def test_stop():

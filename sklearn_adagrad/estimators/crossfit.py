@@ -129,7 +129,7 @@ class Crossfit:
             f"the loss of held-out rows was {loss:.6g}."
         )
         if best + 1 == max_iter:
-            summary += " It was still getting better: raise max_iter."
+            summary += " The last epoch was the best: a larger max_iter may be better."
         monitor.end(state, summary)
         curves = [float(each) for each in losses], by_learner.min(axis=1).tolist()
         return Outcome(state, *curves, best + 1, summary, True)

@@ -44,7 +44,7 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         Learning rate. The default is there so that whoever sets nothing gets a good model. "auto"
         needs no rate and no scaling: four learners with different rates, three of them on columns
         divided by their scales, are averaged by how well they predict; see :doc:`no_tuning`.
-        It takes four to eight times the time of one rate, and four times the memory and 4 or 8
+        It takes three to six times the time of one rate, and four times the memory and 4 or 8
         bytes per feature.
         A number is the rate of the plain rule: the size of a feature's very first step, and an
         upper bound of every later one. The best value is near 0.05 for one-hot rows and 1 or more
