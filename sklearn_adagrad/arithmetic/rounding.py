@@ -9,7 +9,8 @@ is cut off, the error of each change is zero on average (Connolly, Higham and Ma
 The sum of ``x``, ``change`` and a random number of up to half a last digit of ``x`` is rounded to
 nearest, which is the same at three more instructions. The random numbers are a function of the
 row's time and of the entry's place in the row: no generator is part of a model's state, and
-results depend on nothing but the rows. float64 needs none of this, nor does reading.
+results depend on nothing but the rows. Where a record is changed by no row in particular, they are a
+function of the record. float64 needs none of this, nor does reading.
 """
 
 import llvmlite.ir as ir
@@ -21,6 +22,7 @@ from .lanes import SIZE, Lanes, index, splat
 
 _I32, _F32, _F64 = ir.IntType(32), ir.FloatType(), ir.DoubleType()
 _OTHERS = (0, 0x9E3779B9, 0, 0x9E3779B9)  # what makes another seed of one
+_MIXES = (16, 0x85EBCA6B), (13, 0xC2B2AE35)  # MurmurHash3's finaliser of 32 bits
 _EXPONENT = 0x7F800000
 _SMALL = (127 - 23) << 23  # the bits of 2**-23
 
@@ -68,12 +70,33 @@ def subtract(x, change, noise):
     return x - change if noise is None else add(x, 0.0 - change, noise)
 
 
+def gathered(x, change, noise):
+    """``x + change`` in the same way, where ``change`` is a number that was rounded before.
+
+    No compiler fuses its product with the sum, so it can be made anywhere.
+    """
+    return add(x, change, noise)
+
+
+def noise_of_record(noise, number, time):
+    """Random numbers as ``noise`` has them, by a ``number`` and a ``time`` of the record."""
+    if noise is None:
+        return None
+    with np.errstate(over="ignore"):
+        bits = np.asarray(number, np.float32).view(np.uint32) ^ (time * np.uint32(_OTHERS[1]))
+        for shift, factor in _MIXES:
+            bits = (bits ^ (bits >> np.uint32(shift))) * np.uint32(factor)
+    small = (bits >> np.uint32(9)) | np.uint32(_SMALL + 1)
+    return (small.view(np.float32) - np.float32(1.5 * 2**-23))[()]
+
+
 # --- compiled -------------------------------------------------------------------------------
 
 
 def _emit_noise(builder, bits):
     """Floats in (-0.5, 0.5) * 2**-23 from vectors of random bits."""
-    kind, like = bits.type, ir.VectorType(_F32, bits.type.count)
+    kind = bits.type
+    like = ir.VectorType(_F32, kind.count) if isinstance(kind, ir.VectorType) else _F32
     small = builder.or_(builder.lshr(bits, _same(9, kind)), _same(_SMALL + 1, kind))
     return builder.fsub(builder.bitcast(small, like), _same(1.5 * 2**-23, like))
 
@@ -99,6 +122,23 @@ def _noise_of(t, values):
     return Lanes(types.float32, SIZE), emit
 
 
+@emits(noise_of_record)
+def _noise_of_record(noise, number, time):
+    if noise == types.none:
+        return types.none, lambda context, builder, args: context.get_dummy_value()
+
+    def emit(context, builder, args):
+        words = args[2].type
+        bits = builder.mul(args[2], _same(_OTHERS[1], words))
+        bits = builder.xor(builder.bitcast(args[1], words), bits)
+        for shift, factor in _MIXES:
+            bits = builder.xor(bits, builder.lshr(bits, _same(shift, words)))
+            bits = builder.mul(bits, _same(factor, words))
+        return _emit_noise(builder, bits)
+
+    return number, emit
+
+
 @emits(noise_at)
 def _noise_at(noise, place):
     if noise == types.none:
@@ -111,12 +151,12 @@ def _noise_at(noise, place):
     return types.float32, emit
 
 
-def _define(function, sign):
+def _define(function, sign, flags=("contract",)):
     """Compile ``function``, which adds ``sign * change``."""
 
     def sum_of(builder, value, change):
         operate = builder.fadd if sign > 0 else builder.fsub
-        return operate(value, change, flags=("contract",))
+        return operate(value, change, flags=flags)
 
     def of_lanes(context, builder, x, change, noise):
         return builder.fadd(x, sum_of(builder, _dither(builder, x, noise, change), change))
@@ -150,11 +190,12 @@ def _define(function, sign):
             )
             noise_ = as_number(context, builder, noise, args[2], types.float32)
             emit = of_lanes if lanes else of_numbers
-            return emit(context, builder, args[0], change_, noise_)
+            x_ = as_number(context, builder, x, args[0], lanes or types.float32)
+            return emit(context, builder, x_, change_, noise_)
 
         if noise == types.none:
             return lanes or number, plainly
-        return x, at_random
+        return lanes or types.float32, at_random
 
 
 def _dither(builder, x, noise, change):
@@ -173,3 +214,4 @@ def _dither(builder, x, noise, change):
 
 _define(add, 1)
 _define(subtract, -1)
+_define(gathered, 1, flags=())

@@ -38,6 +38,35 @@ def replaced(record, name, value):
     return record._replace(**{name: value})
 
 
+def found(record, name, default):
+    """The field ``name`` of ``record``, or ``default`` if there is none."""
+    return getattr(record, name, default)
+
+
+def kept(record, name, value):
+    """``record`` with another ``value`` in its field ``name``, if it has one."""
+    return replaced(record, name, value) if name in record._fields else record
+
+
+@emits(found, literal=True)
+def _found(record, name, default):
+    if not isinstance(name, types.StringLiteral):
+        return None
+    if name.literal_value not in record.fields:
+        return types.unliteral(default), lambda context, builder, args: args[2]
+    n = record.fields.index(name.literal_value)
+    return record.types[n], lambda context, builder, args: builder.extract_value(args[0], n)
+
+
+@emits(kept, literal=True)
+def _kept(record, name, value):
+    if not isinstance(name, types.StringLiteral):
+        return None
+    if name.literal_value not in record.fields:
+        return record, lambda context, builder, args: args[0]
+    return _replaced(record, name, value)
+
+
 @emits(replaced, literal=True)
 def _replaced(record, name, value):
     if not isinstance(name, types.StringLiteral):

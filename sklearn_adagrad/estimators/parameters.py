@@ -36,6 +36,10 @@ class Parameters(BaseEstimator):
         "rule": [StrOptions(set(RULES)), tuple],
         "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "batch_size": [
+            Interval(Integral, 1, 2**40, closed="both"),
+            Interval(Real, 0, 1, closed="neither"),
+        ],
         "fit_intercept": ["boolean"],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left"), None],
@@ -68,7 +72,8 @@ class Parameters(BaseEstimator):
 
     def _rule(self, dtype, **instead):
         """The rule with ``self``'s hyper-parameters, some of them replaced, for ``dtype``."""
-        numbers = {name: instead.get(name, getattr(self, name)) for name in (*SEARCHED, "lr_decay")}
+        names = (*SEARCHED, "lr_decay", "batch_size")
+        numbers = {name: instead.get(name, getattr(self, name)) for name in names}
         rule = self.rule
         is_aware = isinstance(rule, tuple) and is_importance_aware(rule)
         if is_aware or numbers["lr"] == AUTO:

@@ -76,6 +76,12 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
     l1_ratio : float, default=0.0
         Share of the absolute values in the penalty, in [0, 1]: above 0, weights become exactly
         0. The default is a penalty on squares only.
+    batch_size : int or float, default=1
+        How many rows are learnt together: they are all scored before any of them is learnt, and
+        their gradients are summed. A float in (0, 1) is that fraction of the rows learnt so far, at
+        least one row: ``1 / 128`` costs next to nothing in quality, while a large fixed number
+        costs much at the beginning. The default learns row by row, which is fastest on one thread.
+        See :doc:`batches`.
     fit_intercept : bool, default=True
         Whether to learn an intercept. It has its own accumulator, like any feature.
     max_iter : int, default=100
@@ -208,6 +214,7 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         rule: str | Rule = "adagrad",
         alpha: float | ArrayLike = 0.0,
         l1_ratio: float = 0.0,
+        batch_size: int | float = 1,
         fit_intercept: bool = True,
         max_iter: int = 100,
         tol: float | None = 1e-3,
@@ -227,6 +234,7 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         self.rule = rule
         self.alpha = alpha
         self.l1_ratio = l1_ratio
+        self.batch_size = batch_size
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol

@@ -154,7 +154,8 @@ def _count(item, name):
 def _frozen(bound, state):
     """The weights alone, as they predict, as a state of a rule that does not learn."""
     zeros = {"lr": 0.0, "alpha": 0.0, "l1_ratio": 0.0, "initial_accumulator_value": 0.0}
-    frozen = bind(dtype=state.dtype, **bound.arguments[0] | zeros | {"rule": Frozen()})
+    plain = {"rule": Frozen(), "batch_size": 1}
+    frozen = bind(dtype=state.dtype, **bound.arguments[0] | zeros | plain)
     new = new_state(frozen, state.n_features, state.dtype, state.n_outputs)
     for table, cells in new.tables.items():
         weights = field(bound, state, table, "weight")

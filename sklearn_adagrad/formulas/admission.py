@@ -35,7 +35,7 @@ class Admission(NamedTuple):
     rule: tuple
     occurrences: float = 3.0
 
-    for_features_only = True
+    for_features_only = each_row = True
     skips_zero_gradient = False
 
     # ``seen``: how many rows had the feature; infinity once it is admitted, for good.

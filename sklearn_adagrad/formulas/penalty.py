@@ -60,8 +60,7 @@ class Penalised(NamedTuple):
         return replaced(record, "since", stamp(t, record.since))
 
     def moved(self, record, by, row):
-        record = renewed(self, moved(self.rule, record, by, row), row)
-        return replaced(record, "since", stamp(row.t - 1, record.since))
+        return renewed(self, moved(self.rule, record, by, row), row)
 
     def renewed(self, record, row):
         penalty = row.l2 if finite(row.ratio) else row.l1

@@ -167,6 +167,12 @@ def factor(self, t):
     return 1.0
 
 
+@generic
+def last_row(self, t):
+    """The last row of the batch that begins after ``t`` rows."""
+    return t + 1
+
+
 @generic(delegated=False)
 def advanced(self, record, g, row):
     """The record after the gradient ``g`` and the step that it makes."""
@@ -186,6 +192,11 @@ def is_lazy(self):
 
 @constant
 def is_proportional(self):
+    return False
+
+
+@constant
+def is_batched(self):
     return False
 
 

@@ -13,6 +13,7 @@ Besides what rules declare (see ``rules``), wrappers may declare with which rule
 * ``changes_gradient``, ``needs_plain_gradient``: the second must not be within the first;
 * ``needs_share``: the base rule must take a share of a gradient (``takes_share``);
 * ``for_features_only``: True if the intercept is learnt without it;
+* ``each_row``: True if within a batch it is about the gradient of each row, not about their sum;
 * ``reading``: the rule that reads the weights to predict with, where it is another one;
 * ``given``: fields of the record that hold what the user gives for each feature, by the name that
   the user knows; ``derived``: fields that follow from the settings; ``times``: those that are
@@ -30,9 +31,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arithmetic.elementary import expm1
-from ..arithmetic.lanes import clip
+from ..arithmetic.lanes import clip, where
 from ..arithmetic.rounding import add, subtract
-from ..arithmetic.times import elapsed, stamp
+from ..arithmetic.times import elapsed, following, stamp
 from ..arithmetic.tuples import replaced, told_apart
 from .rules import advanced, local, pull, require, step, weight
 
@@ -58,6 +59,8 @@ class Clipped(NamedTuple):
     def check(self):
         require("Clipped.value", self.value, self.value > 0, "more than 0")
         require("Clipped.norm", self.norm, self.norm > 0, "more than 0")
+
+    each_row = True
 
     @property
     def changes_gradient(self):
@@ -109,6 +112,10 @@ class WeightDecay(NamedTuple):
 
     @property
     def changes_gradient(self):
+        return not self.decoupled
+
+    @property
+    def each_row(self):
         return not self.decoupled
 
     def check(self):
@@ -185,7 +192,7 @@ class Momentum(NamedTuple):
         record, by = step(self.rule, record, g, row)
         velocity = self.momentum * record.velocity + by
         record = replaced(
-            replaced(record, "velocity", velocity), "since", stamp(row.t, record.since)
+            replaced(record, "velocity", velocity), "since", following(record.since)
         )
         if self.nesterov:
             return record, by + self.momentum * velocity
@@ -232,7 +239,8 @@ class Averaged(NamedTuple):
         before = weight(self.rule, record, row)
         record = advanced(self.rule, record, g, row)
         change = weight(self.rule, record, row) - before
-        rows = max(row.t - self.first_row, 0)
+        rows = row.t - self.first_row
+        rows = where(rows > 0.0, rows, 0.0 * rows)
         return replaced(record, "missed", add(record.missed, rows * change, row.noise))
 
     def check_change(self, other, t):

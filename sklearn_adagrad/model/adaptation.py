@@ -70,9 +70,9 @@ def made_of(record, weights, before, after, t, is_intercept=False):
     """A record of the rule ``after`` with these ``weights``, and else what ``record`` says."""
     fields = {
         name: np.full(weights.shape, t, np.uint64)
-        if name in after.times
+        if name in after.times - after.pending
         else _begun(name, value, weights, is_intercept)
-        if name in {*after.given, *after.derived} or name not in record._fields
+        if name in {*after.given, *after.derived, *after.pending} or name not in record._fields
         else getattr(record, name)
         for name, value in after.start.items()
     }

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..formulas.batches import Batched
 from ..formulas.penalty import DecayingPenalised, Penalised
 from ..formulas.row_steps import ImportanceAware, ScaleFree
 from ..formulas.rules import RULES, Settings, is_lazy
@@ -78,6 +79,11 @@ class BoundRule(NamedTuple):
         """The fields that are times of rows."""
         return self._declared("times")
 
+    @property
+    def pending(self):
+        """The fields that belong to a batch that has not ended."""
+        return self._declared("pending") & {*self.start}
+
     def _declared(self, name):
         return {field for each in chain(self.rule) for field in getattr(each, name, ())}
 
@@ -100,17 +106,18 @@ class BoundRule(NamedTuple):
 
 def reading(rule):
     """``rule`` as it predicts."""
-    return getattr(rule, "reading", rule)
+    return next((each.reading for each in chain(rule) if hasattr(each, "reading")), rule)
 
 
 def bind(
-    rule, dtype, *, lr, eps, lr_decay, initial_accumulator_value, alpha, l1_ratio, floor_eps=True
+    rule, dtype, *, lr, eps, lr_decay, initial_accumulator_value, alpha, l1_ratio, batch_size=1,
+    floor_eps=True,
 ):  # fmt: skip
     """The rule that the kernels run, or an error that names what is wrong with it."""
     if lr == AUTO:
         return _bind_learners(
             rule, dtype, eps=eps, lr_decay=lr_decay, alpha=alpha, l1_ratio=l1_ratio,
-            initial_accumulator_value=initial_accumulator_value,
+            initial_accumulator_value=initial_accumulator_value, batch_size=batch_size,
         )  # fmt: skip
     numbers = {
         "lr": lr,
@@ -137,6 +144,7 @@ def bind(
         "initial_accumulator_value": initial_accumulator_value,
         "alpha": alpha,
         "l1_ratio": l1_ratio,
+        "batch_size": batch_size,
         "floor_eps": floor_eps,
     }
     links = list(chain(rule))
@@ -152,6 +160,7 @@ def bind(
     single = np.ndim(alpha) == 0
     if penalised and not single:
         rule = _with_feature_penalty(rule, alpha)
+    rule = _in_batches(rule, batch_size)
     l1, l2 = l1_ratio * (alpha if single else 1.0), (1.0 - l1_ratio) * (alpha if single else 1.0)
     least = least_eps(dtype, lr * multiple) ** (2 if getattr(links[-1], "eps_inside", False) else 1)
     if not floor_eps:  # what keeps lr / eps a number
@@ -209,6 +218,27 @@ def _with_feature_penalty(rule, alpha):
     if getattr(rule, "is_outermost", False):
         return rule._replace(rule=FeaturePenalty(rule.rule, alpha))
     return FeaturePenalty(rule, alpha)
+
+
+def _in_batches(rule, batch_size):
+    """``rule`` in batches of so many rows, or of such a share of the rows before.
+
+    What is about the gradient of each row is taken out of it.
+    """
+    if batch_size == 1:
+        return rule
+    links = list(chain(rule))
+    outside = [each for each in links[:-1] if getattr(each, "each_row", False)]
+    inner = links[-1]
+    for each in reversed([each for each in links[:-1] if each not in outside]):
+        inner = each._replace(rule=inner)
+    if batch_size > 1:
+        rule = Batched(inner, float(batch_size))
+    else:
+        rule = Batched(inner, 1.0, float(batch_size))
+    for each in reversed(outside):
+        rule = each._replace(rule=rule)
+    return rule
 
 
 def stacked(bounds):

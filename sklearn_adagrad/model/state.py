@@ -11,7 +11,7 @@ import numpy as np
 from ..arithmetic.lanes import padded
 from ..arithmetic.times import TIME_OF
 from ..arithmetic.tuples import record_of
-from ..formulas.rules import is_scale_free
+from ..formulas.rules import is_batched, is_scale_free
 from .adaptation import adapted, by_head, must_adapt, read, spread, up_to_date
 from .binding import unstacked
 from .guard import Guard
@@ -22,6 +22,8 @@ _TOTALS = np.dtype(
 )
 
 _LINE = 64  # bytes in a cache line
+_BY_HEAD = ("targets", "batch_shares")  # what of ``beside`` has a column for each head
+_OF_BATCH = ("batch", "batch_shares")  # and what is of the batch that has begun
 
 
 class State(NamedTuple):
@@ -37,7 +39,8 @@ class State(NamedTuple):
 
     ``beside`` has what rules know of all rows: of scale-free ones "largest", "sums" and "targets"
     (see ``engines/cpu/scaling``); of learners that are averaged "lost" and "shares" (see
-    ``engines/cpu/mixture``).
+    ``engines/cpu/mixture``); of those that learn in batches "batch" and "batch_shares" (see
+    ``engines/cpu/batches``).
 
     Arrays are changed in place, and only within ``guard.change``; two states share none.
     """
@@ -132,6 +135,10 @@ def _beside(bound, n_features, dtype, n_heads):
     if bound.mixes:
         beside["lost"] = np.zeros((3, n_heads // bound.n_candidates))
         beside["shares"] = np.full(n_heads, 1.0 / bound.n_candidates)
+    if is_batched(bound.rule):
+        beside["batch"] = np.zeros(2, np.int64)
+        if "row_share" in bound.pending:
+            beside["batch_shares"] = np.zeros((2, n_heads))
     return beside
 
 
@@ -166,7 +173,8 @@ def _candidate_state(state, stacked, n, bound):
     new.totals[:], new.losses[:] = state.totals, state.losses[:, heads]
     for name, array in new.beside.items():
         if array.size:  # the scales of columns may be others' alone
-            array[...] = state.beside[name][:, heads] if name == "targets" else state.beside[name]
+            own = state.beside[name]
+            array[...] = own[:, heads] if name in _BY_HEAD else own
     return adapted_state(new, before, bound)
 
 
@@ -214,9 +222,13 @@ def own_state(state):
 
 def settle(bound, state):
     """Bring all records up to date, those of a table in one moment."""
+    t = state.t
+    if is_batched(bound.rule):
+        first, last = state.beside["batch"]
+        t = int(first) if t < last else t
     for name, table in list(state.tables.items()):
         settled = _copied(table)
-        record, _ = up_to_date(bound, record_of_cells(table), state.t, name == "intercept")
+        record, _ = up_to_date(bound, record_of_cells(table), t, name == "intercept")
         for each, values in record._asdict().items():
             settled[each] = values
         state.tables[name] = settled
@@ -235,6 +247,9 @@ def _field(bound, state, table, name):
     cells = state.tables[table]
     if name == "weight":
         values = read(bound, record_of_cells(cells), state.t, table == "intercept")
+    elif is_batched(bound.rule):
+        record, _ = up_to_date(bound, record_of_cells(cells), state.t, table == "intercept")
+        values = getattr(record, name)
     else:
         values = cells[name]
     values = values.reshape(len(cells), -1)[:, : state.n_heads].T
@@ -280,5 +295,6 @@ def adapted_state(state, before, after):
             table[field] = values
     new.totals[:], new.losses[:] = state.totals, state.losses
     for name, array in new.beside.items():
-        array[...] = state.beside[name]
+        if name not in _OF_BATCH:  # what was pending has been settled
+            array[...] = state.beside[name]
     return new

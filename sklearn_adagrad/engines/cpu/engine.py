@@ -13,6 +13,7 @@ from ...model.state import by_head
 from . import heads as several
 from . import one_head as single
 from . import rows as every_row
+from .batches import Pending
 from .head_vectors import Buffers, Heads, sizes_of
 from .judge import NoJudge
 from .losses import judge_of, solver_of
@@ -27,6 +28,7 @@ from .scaling import Scaling, Unscaled
 _ENTRIES_AHEAD, _RECORDS_AHEAD = 480, 160
 _CACHE = 2**20
 _NO_SCORES = np.empty((0, 1))
+_NO_BATCH, _NO_SHARES = np.empty(0, np.int64), np.empty((2, 0))
 
 
 def inspect(rows, bits, n_features):
@@ -85,7 +87,7 @@ def _learning(
     kept = longest + SIZE if is_importance_aware(bound.rule) else 0
     width = padded(state.n_heads) if state.n_heads > 1 else 1
     steps = Steps(
-        _scaling(bound, state, longest, fit_intercept, has_unit, clips=True), solver,
+        _scaling(bound, state, longest, fit_intercept, has_unit, clips=True), _pending(state), solver,
         np.empty(kept * width * len(bound.start), state.dtype), np.empty(kept * width, state.dtype),
     )  # fmt: skip
     if is_single:
@@ -138,7 +140,7 @@ def _scoring(rows, bits, n_features, bound, state, longest, out, clips=False):
         arguments = rows, bits, n_features, learner, scaling, arrays, ahead, out[:, 0]
         return variant(single.score, learner.rule), arguments
     nothing = np.empty(0, state.dtype)
-    steps = Steps(scaling, NoJudge(), nothing, nothing)
+    steps = Steps(scaling, _pending(state), NoJudge(), nothing, nothing)
     mixture, buffers = _mixture(bound, state), _buffers(state)
     arguments = rows, bits, n_features, learner, steps, mixture, arrays, buffers, out
     return variant(several.score_heads, learner.rule), arguments
@@ -189,6 +191,12 @@ def _scaling(bound, state, longest, fit_intercept=True, has_unit=True, clips=Fal
         *(np.empty(longest + SIZE, dtype) for _ in range(2)), np.zeros(2), np.zeros(2),
         bool(has_unit and fit_intercept), bool(has_unit), not by_column.all(), clips,
     )  # fmt: skip
+
+
+def _pending(state):
+    """What is known of a batch, if rows are learnt in batches."""
+    known = state.beside
+    return Pending(known.get("batch", _NO_BATCH), known.get("batch_shares", _NO_SHARES))
 
 
 def _mixture(bound, state, loss=None):

@@ -5,18 +5,19 @@ import numpy as np
 from ...arithmetic.jit import by_type, inlined, says
 from ...arithmetic.lanes import sqrt
 from ...formulas.rules import is_importance_aware, is_scale_free
+from .batches import mean_share
 from .head_vectors import pull_row
 from .judge import drop_heads
 from .rows import norm_of
 from .scaling import norm_for, stride
 
 
-def size_steps(learner, rows, heads, steps, here, t, i, weight, n_outputs, buffers):
+def size_steps(learner, rows, heads, steps, here, clock, i, weight, n_outputs, buffers):
     """Let ``buffers`` have the shares of the gradients that move weights."""
     if is_importance_aware(learner.rule):
-        _limit_steps(learner, rows, heads, steps, here, t, i, weight, n_outputs, buffers)
+        _limit_steps(learner, rows, heads, steps, here, clock, i, weight, n_outputs, buffers)
     elif is_scale_free(learner.rule):
-        _scale_steps(learner, rows, heads, steps, here, t, i, weight, n_outputs, buffers)
+        _scale_steps(learner, rows, heads, steps, here, clock, i, weight, n_outputs, buffers)
 
 
 @by_type(size_steps)
@@ -27,20 +28,21 @@ def _choose_size_steps(*kinds):
     return _scale_steps if says(rule, "is_scale_free") else _keep_steps
 
 
-def _keep_steps(learner, rows, heads, steps, here, t, i, weight, n_outputs, buffers):
+def _keep_steps(learner, rows, heads, steps, here, clock, i, weight, n_outputs, buffers):
     pass
 
 
-def _scale_steps(learner, rows, heads, steps, here, t, i, weight, n_outputs, buffers):
+def _scale_steps(learner, rows, heads, steps, here, clock, i, weight, n_outputs, buffers):
     for h in range(heads.losses.shape[1]):
-        buffers.shares[h] = stride(rows, steps.scaling, h)
+        length = stride(rows, steps.scaling, h)
+        buffers.shares[h] = mean_share(learner.rule, steps.pending, h, length, buffers.steps[h])
 
 
-def _limit_steps(learner, rows, heads, steps, here, t, i, weight, n_outputs, buffers):
+def _limit_steps(learner, rows, heads, steps, here, clock, i, weight, n_outputs, buffers):
     n_heads, root = heads.losses.shape[1], sqrt(weight)
     for h in range(n_heads):
         buffers.steps[h] = buffers.gradients[h] / root
-    pull_row(rows, learner, heads, steps, here, t, i, buffers)
+    pull_row(rows, learner, heads, steps, here, clock, i, buffers)
     for h in range(n_heads):
         reach = np.float64(buffers.pulls[h]) / np.float64(buffers.steps[h])
         reach *= weight * stride(rows, steps.scaling, h)
@@ -52,7 +54,8 @@ def _limit_steps(learner, rows, heads, steps, here, t, i, weight, n_outputs, buf
     for h in range(n_heads):
         most = root * stride(rows, steps.scaling, h)
         share = buffers.drops[h] / np.float64(buffers.pulls[h])
-        buffers.shares[h] = share if 0.0 <= share < most else most
+        share = share if 0.0 <= share < most else most
+        buffers.shares[h] = mean_share(learner.rule, steps.pending, h, share, buffers.steps[h])
 
 
 @inlined

@@ -137,14 +137,14 @@ def _if_any(function):
     return function
 
 
-def _nothing(rows, learner, heads, steps, here, t, i, numbers, h, size):
+def _nothing(rows, learner, heads, steps, here, clock, i, numbers, h, size):
     pass
 
 
 @_if_any
-def _score_vector(rows, learner, heads, steps, here, t, i, sums, h, size):
+def _score_vector(rows, learner, heads, steps, here, clock, i, sums, h, size):
     """Write the scores by ``size`` heads from ``h`` on into ``sums``."""
-    (start, stop), width = span(rows, i), np.uintp(len(sums))
+    (start, stop), width, t = span(rows, i), np.uintp(len(sums)), clock.t
     row = context_at(learner.rule, settings_of(learner.settings, h, size), t)
     own = unpenalised(row)
     record = lanes_of(heads.fields, heads.intercept, h, width, size)
@@ -163,14 +163,14 @@ def _score_vector(rows, learner, heads, steps, here, t, i, sums, h, size):
 
 
 @inlined
-def score_row(rows, learner, heads, steps, here, t, i, sums):
+def score_row(rows, learner, heads, steps, here, clock, i, sums):
     """The scores of row ``i`` by all heads, without what they are counted from."""
     width = np.uintp(len(sums))
     wide = width - width % WIDE
     for h in range(np.uintp(0), wide, WIDE):
-        _score_vector(rows, learner, heads, steps, here, t, i, sums, h, 8)
+        _score_vector(rows, learner, heads, steps, here, clock, i, sums, h, 8)
     if wide < width:
-        _score_vector(rows, learner, heads, steps, here, t, i, sums, wide, 4)
+        _score_vector(rows, learner, heads, steps, here, clock, i, sums, wide, 4)
 
 
 def _shared_lanes(learner, row, buffers, h, size):
@@ -200,16 +200,16 @@ def _without_shares(learner, row, buffers, h, size):
 
 
 @_if_any
-def _update_vector(rows, learner, heads, steps, here, t, i, buffers, h, size):
-    """Learn row ``i`` as the row of time ``t`` with ``size`` heads from ``h`` on."""
+def _update_vector(rows, learner, heads, steps, here, clock, i, buffers, h, size):
+    """Learn row ``i`` at its ``clock`` with ``size`` heads from ``h`` on."""
     rule, intercept_rule = learner.rule, learner.intercept_rule
     gradient = load_lanes(buffers.steps, h, size)
     if skips_zero_gradient(rule) and not any_lane(gradient):
         return
-    (start, stop), width = span(rows, i), np.uintp(len(buffers.steps))
+    (start, stop), width, t = span(rows, i), np.uintp(len(buffers.steps)), clock.t
     row = context_at(rule, settings_of(learner.settings, h, size), t)
     row = _shared_lanes(learner, row, buffers, h, size)
-    before, noise = noise_of(t - 1, rows.values), noise_of(t, rows.values)
+    before, noise = noise_of(clock.row - 1, rows.values), noise_of(clock.row, rows.values)
     flags = flags_at(rows, steps.scaling, h, size)
     if learner.fit_intercept:
         own = unpenalised(replaced(row, "noise", noise_at(noise, np.uintp(0))))
@@ -237,23 +237,23 @@ def _update_vector(rows, learner, heads, steps, here, t, i, buffers, h, size):
 
 
 @inlined
-def update_row(rows, learner, heads, steps, here, t, i, buffers):
-    """Learn row ``i`` as the row of time ``t``, with the gradients and shares in ``buffers``."""
+def update_row(rows, learner, heads, steps, here, clock, i, buffers):
+    """Learn row ``i`` at its ``clock``, with the gradients and shares in ``buffers``."""
     width = np.uintp(len(buffers.steps))
     wide = width - width % WIDE
     for h in range(np.uintp(0), wide, WIDE):
-        _update_vector(rows, learner, heads, steps, here, t, i, buffers, h, 8)
+        _update_vector(rows, learner, heads, steps, here, clock, i, buffers, h, 8)
     if wide < width:
-        _update_vector(rows, learner, heads, steps, here, t, i, buffers, wide, 4)
+        _update_vector(rows, learner, heads, steps, here, clock, i, buffers, wide, 4)
 
 
 @_if_any
-def _pull_vector(rows, learner, heads, steps, here, t, i, buffers, h, size):
+def _pull_vector(rows, learner, heads, steps, here, clock, i, buffers, h, size):
     """Write how far all of the gradients would take the scores of ``size`` heads from ``h`` on."""
-    (start, stop), width = span(rows, i), np.uintp(len(buffers.steps))
+    (start, stop), width, t = span(rows, i), np.uintp(len(buffers.steps)), clock.t
     rule, intercept_rule = learner.rule, learner.intercept_rule
     row = context_at(rule, settings_of(learner.settings, h, size), t)
-    before, gradient = noise_of(t - 1, rows.values), load_lanes(buffers.steps, h, size)
+    before, gradient = noise_of(clock.row - 1, rows.values), load_lanes(buffers.steps, h, size)
     total, flags = 0.0 * gradient, flags_at(rows, steps.scaling, h, size)
     if learner.fit_intercept:
         own = unpenalised(row)
@@ -278,11 +278,11 @@ def _pull_vector(rows, learner, heads, steps, here, t, i, buffers, h, size):
 
 
 @inlined
-def pull_row(rows, learner, heads, steps, here, t, i, buffers):
+def pull_row(rows, learner, heads, steps, here, clock, i, buffers):
     """How far all of the gradients would take the scores of row ``i``."""
     width = np.uintp(len(buffers.steps))
     wide = width - width % WIDE
     for h in range(np.uintp(0), wide, WIDE):
-        _pull_vector(rows, learner, heads, steps, here, t, i, buffers, h, 8)
+        _pull_vector(rows, learner, heads, steps, here, clock, i, buffers, h, 8)
     if wide < width:
-        _pull_vector(rows, learner, heads, steps, here, t, i, buffers, wide, 4)
+        _pull_vector(rows, learner, heads, steps, here, clock, i, buffers, wide, 4)

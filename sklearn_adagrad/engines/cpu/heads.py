@@ -3,8 +3,10 @@
 import numpy as np
 
 from ...arithmetic.jit import by_type, compiled, inlined, says, shared
+from ...arithmetic.tuples import replaced
 from ...formulas.rules import factor, is_scale_free
 from ...input.targets import show
+from .batches import Clock, part_of, rows_before
 from .head_steps import shorten, size_steps
 from .head_vectors import score_row, update_row
 from .judge import judge_heads
@@ -137,13 +139,15 @@ def learn_heads(batch, loss, learner, steps, mixture, heads, limits, ahead, buff
     rule, totals, before = learner.rule, heads.totals[0], flush()
     t, weight_sum, epoch_weight = totals["t"], totals["weight"], totals["epoch_weight"]
     done, end, n_heads = len(order), len(order) - 1, heads.losses.shape[1]
-    dropped = limits.drops and _any_dropped(heads.losses)
+    dropped, limit = limits.drops and _any_dropped(heads.losses), limits.gradient
     for p in range(len(order)):
         i = np.uintp(order[p])
         if weights[i] == 0:
             continue
+        start = rows_before(rule, steps.pending, t)
+        limits = replaced(limits, "gradient", part_of(rule, steps.pending, limit))
         here, grows = stretched(rows, steps.scaling, i)
-        score_row(rows, learner, heads, steps, here, t, i, buffers.sums)
+        score_row(rows, learner, heads, steps, here, Clock(start, t), i, buffers.sums)
         for h in range(n_heads):
             buffers.bases[h] = base_of(rows, steps.scaling, h)
         later = p + ahead.rows
@@ -151,7 +155,7 @@ def learn_heads(batch, loss, learner, steps, mixture, heads, limits, ahead, buff
         if ahead.records > 0:
             later = p + ahead.records
             fetch_scales(rows, steps.scaling, np.uintp(order[later if later < end else end]))
-        fit = 0 <= factor(rule, t + 1) < np.inf
+        fit = 0 <= factor(rule, start + 1) < np.inf
         if fit:
             fit, dropped = judge_row(batch, i, loss, heads.losses, limits, buffers, dropped)
         if fit and dropped:
@@ -170,8 +174,11 @@ def learn_heads(batch, loss, learner, steps, mixture, heads, limits, ahead, buff
         _rescale(rows, learner, heads, steps, grows, i, batch, loss, limits, buffers)
         t += 1
         shorten(rows, learner, steps, here, i, limits, n_heads, buffers)
-        size_steps(learner, rows, heads, steps, here, t, i, weights[i], targets.n_outputs, buffers)
-        update_row(rows, learner, heads, steps, here, t, i, buffers)
+        now = Clock(start + 1, t)
+        size_steps(
+            learner, rows, heads, steps, here, now, i, weights[i], targets.n_outputs, buffers
+        )
+        update_row(rows, learner, heads, steps, here, now, i, buffers)
     totals["t"], totals["weight"], totals["epoch_weight"] = t, weight_sum, epoch_weight
     restore(before)
     return done
@@ -194,7 +201,7 @@ def score_heads(rows, bits, n_features, learner, steps, mixture, heads, buffers,
             later = i + BLOCK
             fetch_row(rows, np.uintp(later if later < n_rows else n_rows - 1))
             here, _ = stretched(rows, steps.scaling, np.uintp(i))
-            score_row(rows, learner, heads, steps, here, t, np.uintp(i), buffers.sums)
+            score_row(rows, learner, heads, steps, here, Clock(t, t), np.uintp(i), buffers.sums)
             for h in range(heads.losses.shape[1]):
                 buffers.scores[h] = base_of(rows, steps.scaling, h) + buffers.sums[h]
             average(mixture, heads.losses, buffers)

@@ -12,6 +12,7 @@ from ...arithmetic.tuples import replaced
 from ...formulas.rules import (
     advanced,
     context_at,
+    is_batched,
     is_importance_aware,
     is_lazy,
     is_proportional,
@@ -25,6 +26,7 @@ from ...formulas.rules import (
     unpenalised,
     weight,
 )
+from .batches import mean_share, part_of, rows_before
 from .judge import dropped, judged
 from .records import (
     gather,
@@ -91,6 +93,7 @@ class Steps(NamedTuple):
     """What decides on the size of a row's step besides the rule."""
 
     scaling: tuple  # a ``Scaling``, or ``Unscaled``
+    pending: tuple
     solver: tuple  # the ``Judge`` of how far scores fall in small steps, or ``NoJudge``
     kept: np.ndarray  # room for the records of a row, once its accumulators have the gradient
     pulls: np.ndarray  # and for how far that would move its weights
@@ -112,9 +115,9 @@ class Vector(NamedTuple):
 
 
 @inlined
-def _row_at(rows, rule, settings, t):
-    """What rules need to know in row ``t``, which is to be learnt."""
-    return replaced(context_at(rule, settings, t), "noise", noise_of(t, rows.values))
+def _row_at(rows, rule, settings, t, number):
+    """What rules need to know in row ``t`` while they learn; to their noise it is row ``number``."""
+    return replaced(context_at(rule, settings, t), "noise", noise_of(number, rows.values))
 
 
 @inlined
@@ -208,7 +211,8 @@ def _whole(rows, learner, steps, state, row, i, y, score, gradient, weight, sett
 
 
 def _scaled(rows, learner, steps, state, row, i, y, score, gradient, weight, settled_records):
-    share = rows.values.dtype.type(stride(rows, steps.scaling, 0))
+    share = mean_share(learner.rule, steps.pending, 0, stride(rows, steps.scaling, 0), gradient)
+    share = rows.values.dtype.type(share)
     return rows.values.dtype.type(gradient), replaced(row, "share", share)
 
 
@@ -220,6 +224,7 @@ def _limited(rows, learner, steps, state, row, i, y, score, gradient, weight, se
     most = length * root
     share = dropped(steps.solver, y, score, reach if reach > 0.0 else 0.0) / fall
     share = share if 0.0 <= share < most else most
+    share = mean_share(learner.rule, steps.pending, 0, share, gradient)
     return gradient, replaced(row, "share", rows.values.dtype.type(share))
 
 
@@ -281,11 +286,15 @@ def learn(batch, loss, learner, steps, state, limits, ahead, settled_records):
     t, weight_sum, epoch_weight = totals["t"], totals["weight"], totals["epoch_weight"]
     losses, epoch_losses = state.losses[0, 0], state.losses[1, 0]
     done, end = len(order), len(order) - 1
-    row = _row_at(rows, rule, learner.settings, t)
+    row = _row_at(rows, rule, learner.settings, t, t)
     for p in range(len(order)):
         i = np.uintp(order[p])
         if weights[i] == 0:
             continue
+        if is_batched(rule):
+            start = rows_before(rule, steps.pending, t)
+            row = _row_at(rows, rule, learner.settings, start, t)
+        most = part_of(rule, steps.pending, limits.gradient)
         here, grows = stretched(rows, scaling, i)
         base = base_of(rows, scaling, 0)
         score = base + _score(here, learner, state, row, i, settled_records, is_lazy(rule))
@@ -298,9 +307,9 @@ def learn(batch, loss, learner, steps, state, limits, ahead, settled_records):
             _fetch_records(rows, state.cells, np.uintp(order[later if later < end else end]))
             fetch_scales(rows, scaling, np.uintp(order[later if later < end else end]))
         size = abs(gradient)
-        row = _row_at(rows, rule, learner.settings, t + 1)
-        fits = size * limits.max_abs <= limits.gradient
-        fits = fits or size * max_abs_of(here, i) <= limits.gradient
+        row = _row_at(rows, rule, learner.settings, row.t + 1, t + 1)
+        fits = size * limits.max_abs <= most
+        fits = fits or size * max_abs_of(here, i) <= most
         if not (fits and abs(score) < np.inf and 0 <= row.lr < np.inf):
             done = p
             break
@@ -316,7 +325,7 @@ def learn(batch, loss, learner, steps, state, limits, ahead, settled_records):
                 score += moved_base
                 gradient = weights[i] * judged(loss, y[i], score)[0]
                 size = abs(gradient)
-                if not size * max_abs_of(here, i) <= limits.gradient:
+                if not size * max_abs_of(here, i) <= most:
                     gradient = 0.0
         if gradient == 0 and skips_zero_gradient(rule):
             continue

@@ -1,0 +1,91 @@
+"""The wrapper that lets rows be learnt together."""
+
+from typing import NamedTuple
+
+from ..arithmetic.jit import declared
+from ..arithmetic.lanes import where
+from ..arithmetic.rounding import gathered, noise_of_record
+from ..arithmetic.times import has_ended, moment, no_more, stamp
+from ..arithmetic.tuples import found, kept, replaced, told_apart
+from .rules import (
+    advanced,
+    is_importance_aware,
+    is_scale_free,
+    settled,
+    weight,
+)
+
+
+class Batched(NamedTuple):
+    """Gradients are summed over a batch of rows, all of which are scored before any is learnt.
+
+    To ``rule`` a batch is its first row, with the sum for a gradient, and as many more rows without
+    any feature: that says when penalties, velocities and rates are due. Nothing is done when a
+    batch ends. A record remembers the batch of its sum, and what became of that is worked out when
+    the record is next looked at, as with penalties; whoever reads while a batch lasts sees what
+    would be if it ended there. The batch that follows ``t`` rows has ``rows`` or
+    ``floor(fraction * t)`` rows, whichever is more.
+    """
+
+    rule: tuple
+    rows: float = 1.0
+    fraction: float = 0.0
+
+    is_lazy = is_batched = True
+    is_proportional = False
+    times = ("first",)
+    pending = ("sum", "first", "row_share", "row_lr")
+
+    # ``sum``: of the gradients in the batch whose first row is ``first``, and what else is of that
+    # row: the share that moves weights, the mean over the batch, and the rate, where they are not the
+    # same for all.
+    def start(self, settings):
+        fields = {"sum": 0.0, "first": 0}
+        if is_scale_free(self.rule) or is_importance_aware(self.rule):
+            fields["row_share"] = 0.0
+        if settings.lr_decay > 0 or declared(self.rule, "changes_lr", False):
+            fields["row_lr"] = 0.0
+        return fields
+
+    @property
+    def reading(self):
+        inner = getattr(self.rule, "reading", None)
+        return self if inner is None else Read(self, inner)
+
+    def last_row(self, t):
+        last = t + max(int(self.rows), int(self.fraction * t))
+        return last + (last & 0xFFFFFFFF == 0xFFFFFFFF)  # the next first row is not 0 to any record
+
+    def settled(self, record, t, row):
+        ended = has_ended(t, record.first)
+        like = found(record, "weight", record.sum)
+        row = replaced(row, "noise", noise_of_record(row.noise, like, stamp(t, record.first)))
+        then = replaced(row, "t", moment(t + 1, record.first))
+        then = replaced(then, "lr", found(record, "row_lr", row.lr))
+        then = replaced(then, "share", found(record, "row_share", row.share))
+        record = where(ended, advanced(self.rule, record, record.sum, then), record)
+        record = replaced(record, "sum", where(ended, 0.0 * record.sum, record.sum))
+        record = replaced(record, "first", no_more(ended, record.first))
+        return settled(self.rule, record, t, row)
+
+    def step(self, record, g, row):
+        total = gathered(record.sum, g, row.noise)
+        record = replaced(replaced(record, "sum", total), "first", stamp(row.t, record.first))
+        record = kept(record, "row_share", 0.0 * g + row.share)
+        return kept(record, "row_lr", 0.0 * g + row.lr), 0.0 * g
+
+    def moved(self, record, by, row):
+        return record
+
+
+class Read(NamedTuple):
+    """A ``Batched`` rule as it predicts, if the rule within predicts as ``inner``."""
+
+    rule: Batched
+    inner: tuple
+
+    def weight(self, record, row):
+        return weight(self.inner, record, row)
+
+
+told_apart(Batched, Read)
