@@ -83,13 +83,18 @@ def chain(rule):
     return links + chain(links[0].rule) if hasattr(links[0], "rule") else links
 
 
-def learn(learnt, X, y, weights, loss, *, rule, fit_intercept=True, has_unit=True, **parameters):
+def learn(
+    learnt, X, y, weights, loss, *, rule, fit_intercept=True, has_unit=True, batch_size=1,
+    **parameters,
+):  # fmt: skip
     """``learnt`` after one pass over the dense rows ``X`` with targets ``y``.
 
     ``has_unit`` says that scores are in the units of ``y``, as in regression without a link.
+    The last batch ends with the last row.
     """
     m, links = deepcopy(learnt), chain(rule)
     p = per_feature(links, X.shape[1], **parameters)
+    batch = Batch(links, batch_size)
     for x, target, weight in zip(np.asarray(X, dtype=float), y, weights, strict=True):
         if weight == 0.0:
             continue
@@ -103,7 +108,8 @@ def learn(learnt, X, y, weights, loss, *, rule, fit_intercept=True, has_unit=Tru
         m.loss += weight * loss.value(target, before)
         m.mass += weight
         p["limit"] = weight, lambda reach, y=target, z=score: loss.drop(y, z, reach)
-        take(m, x, weight * loss.gradient(target, score), fit_intercept, links, p)
+        batch.take(m, x, weight * loss.gradient(target, score), fit_intercept, p)
+    batch.end(m, p)
     return m
 
 
@@ -130,10 +136,13 @@ def rescaled(m, x, target, weight, fit_intercept, links, has_unit):
     return s.divided(x), score, score - before + s.mean, float(divided(unit, norm))
 
 
-def learn_classes(learnt, X, labels, weights, *, rule, fit_intercept=True, **parameters):
+def learn_classes(
+    learnt, X, labels, weights, *, rule, fit_intercept=True, batch_size=1, **parameters
+):
     """The models of all classes after one pass, the softmax of whose scores is what they learn."""
     models, links = deepcopy(learnt), chain(rule)
     p = per_feature(links, X.shape[1], **parameters)
+    batches = [Batch(links, batch_size) for _ in models]
     for x, label, weight in zip(np.asarray(X, dtype=float), labels, weights, strict=True):
         if weight == 0.0:
             continue
@@ -143,32 +152,101 @@ def learn_classes(learnt, X, labels, weights, *, rule, fit_intercept=True, **par
         for n, m in enumerate(models):
             m.mass += weight
             p["stride"] = 1.0
-            take(m, x, weight * (chances[n] - (n == label)), fit_intercept, links, p)
+            batches[n].take(m, x, weight * (chances[n] - (n == label)), fit_intercept, p)
+    for m, batch in zip(models, batches, strict=True):
+        batch.end(m, p)
     return models
 
 
-def take(m, x, slope, fit_intercept, links, p):
-    """Let ``m`` learn the row ``x``, whose score has the gradient ``slope``."""
+class Batch:
+    """Rows that are all scored by the same weights, and then learnt as one: see ``end``."""
+
+    def __init__(self, links, size):
+        self.size, self.links = size, links
+        self.of_rows = [each for each in links[:-1] if is_of_rows(each)] if size != 1 else []
+        self.of_batch = [each for each in links if each not in self.of_rows]
+        self.begin()
+
+    def begin(self):
+        self.n, self.g, self.here = 0, 0.0, False
+        self.shares, self.sizes, self.share = 0.0, 0.0, 1.0
+
+    def take(self, m, x, slope, fit_intercept, p):
+        """Let ``m`` learn the row ``x``, whose score has the gradient ``slope``."""
+        m.t += 1  # the batch counts as its first row
+        g, slope, share = gradients(m, x, slope, fit_intercept, self.links, p)
+        m.t -= 1
+        here = np.append(x != 0.0, False)
+        if self.of_rows:
+            g, here = of_row(self.of_rows, m, g, here, p)
+        self.n, self.g, self.here = self.n + 1, self.g + g, self.here | here
+        self.shares, self.sizes = self.shares + share * abs(slope), self.sizes + abs(slope)
+        mean = self.shares / self.sizes if self.sizes else share
+        seen = np.append(here[:-1], True)
+        self.share = np.where(seen, mean, self.share)  # of the rows so far
+        fraction = isinstance(self.size, float)
+        if self.n >= (max(1, int(self.size * m.t)) if fraction else self.size):
+            self.end(m, p)
+
+    def end(self, m, p):
+        """The first row has all of the gradients, and nothing is in the others."""
+        g, here = self.g, self.here
+        for _ in range(self.n):
+            m.t += 1
+            update(m, g, here, self.share, self.of_batch, p)
+            g, here = np.zeros(len(m.w)), np.zeros(len(m.w), bool)
+        self.begin()
+
+
+def is_of_rows(link):
+    """Whether a wrapper is about the gradients of rows, not of batches."""
+    coupled = isinstance(link, rules.WeightDecay) and not link.decoupled
+    return coupled or isinstance(link, rules.Clipped | rules.Admission)
+
+
+def of_row(links, m, g, here, p):
+    """What such wrappers make of a row's gradients, and in which weights it counts."""
+    for rule in links:
+        match rule:
+            case rules.Clipped():
+                g = np.clip(g, -rule.value, rule.value)
+            case rules.WeightDecay():
+                g = g + rule.weight_decay * p["decay"] * m.w * here
+            case rules.Admission():
+                m.n = m.n + here
+                admitted = (m.n >= rule.occurrences) | (np.arange(len(m.n)) == len(m.n) - 1)
+                g, here = np.where(admitted, g, 0.0), here & admitted
+    return g, here
+
+
+def gradients(m, x, slope, fit_intercept, links, p):
+    """The gradients of all weights, and of the score, and which share of them moves weights."""
     norm = min([each.norm for each in links if isinstance(each, rules.Clipped)], default=np.inf)
-    m.t += 1
     g = slope * np.append(x, float(fit_intercept))
     length = np.linalg.norm(g)
     shortened = norm / length if length > norm else 1.0
     g, slope = g * shortened, slope * shortened
-    p["rate"], p["share"] = rate(links, p, m.t), p["stride"]
+    p["rate"], share = rate(links, p, m.t), p["stride"]
     if any(isinstance(each, rules.ImportanceAware) for each in links):
         weight, limit = p["limit"]
         g, slope = g / np.sqrt(weight), slope / np.sqrt(weight)
         row = np.append(x, float(fit_intercept))
         fall = row @ pull(links, m, g, row != 0.0, p)
         reach = max(0.0, float(divided(weight * p["stride"] * fall, slope)))
-        p["share"] = most = p["stride"] * np.sqrt(weight)
+        share = most = p["stride"] * np.sqrt(weight)
         if fall != 0.0:
             share = limit(reach) / fall
-            p["share"] = share if 0.0 <= share < most else most
-    m.w = m.w - step(links, m, g, np.append(x != 0.0, False), p)
+            share = share if 0.0 <= share < most else most
+    return g, slope, share
+
+
+def update(m, g, here, share, links, p):
+    """Row ``m.t`` with these gradients, in the weights that are ``here``."""
+    p["rate"], p["share"] = rate(links, p, m.t), share
+    m.w = m.w - step(links, m, g, here, p)
     m.w = PENALISED[type(links[-1])](links[-1], m, p)
-    if isinstance(links[0], rules.Averaged) and m.t >= links[0].first_row:
+    averaged = [each for each in links if isinstance(each, rules.Averaged)]
+    if averaged and m.t >= averaged[0].first_row:
         m.w_sum, m.n_sum = m.w_sum + m.w, m.n_sum + 1
 
 

@@ -10,8 +10,10 @@ from sklearn_adagrad.engines.cpu.engine import host, inspect, losses  # noqa: F4
 from sklearn_adagrad.formulas.rules import (
     advanced,
     context_at,
+    is_batched,
     is_importance_aware,
     is_scale_free,
+    last_row,
     local,
     pull,
     settled,
@@ -50,8 +52,30 @@ def as_it_is(rule):
     return rule
 
 
+def start_of_batch(bound, state):
+    """After how many rows the batch of the next row begins; it does now if the last one is over."""
+    if not is_batched(bound.rule):
+        return state.t
+    batch = state.beside["batch"]
+    if state.t >= batch[1]:
+        batch[:] = state.t, last_row(bound.rule, state.t)
+        if "batch_shares" in state.beside:
+            state.beside["batch_shares"][:] = 0.0
+    return int(batch[0])
+
+
+def mean_share(state, share, gradient):
+    """The share of the batch so far."""
+    if "batch_shares" not in state.beside:
+        return share
+    shares = state.beside["batch_shares"]
+    shares[:, 0] += abs(gradient) * share, abs(gradient)
+    return divided(*shares[:, 0]) or share
+
+
 def score(rows, i, bound, state, read_as=as_it_is, learns=False):
-    row, tables = context_at(bound.rule, bound.settings, state.t), state.tables
+    t = start_of_batch(bound, state) if learns else state.t
+    row, tables = context_at(bound.rule, bound.settings, t), state.tables
 
     def weight_of(rule, record, row):
         row = local(rule, record, row)
@@ -113,8 +137,8 @@ def learn(
         if weights[i] == 0:
             continue
         y, found = targets.values[i, 0], score(rows, i, bound, state, learns=True)
-        gradient, row = weights[i] * loss.gradient(y, found), state.t + 1
-        row = context_at(bound.rule, bound.settings, row)
+        gradient, start = weights[i] * loss.gradient(y, found), start_of_batch(bound, state)
+        row = context_at(bound.rule, bound.settings, start + 1)
         largest = max([1.0, *(abs(value) for _, value in entries(rows, i))])
         if not (abs(gradient) * largest <= limit and np.isfinite(found) and np.isfinite(row.lr)):
             return i
@@ -145,6 +169,7 @@ def learn(
             parts.append((settled(rule, record, row.t - 1, row), rule, row, value, gradient))
         if is_importance_aware(bound.rule) and gradient != 0.0:
             step = share(parts, loss, y, found, weights[i], step)
+        step = mean_share(state, step, gradient)
         for (table, j, *_), (record, rule, row, value, _) in zip(places, parts, strict=True):
             row = replaced(row, "share", step)
             state.tables[table][j] = tuple(advanced(rule, record, gradient * value, row))

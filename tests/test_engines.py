@@ -5,7 +5,7 @@ import oracle
 import pytest
 import scalar_engine
 from common import bits, loss_object, random_rows, random_targets, stream
-from stacks import CASES, N_FEATURES, model_of, name_of
+from stacks import BATCHED, CASES, N_FEATURES, model_of, name_of
 
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor
 from sklearn_adagrad.engines import ENGINES
@@ -34,11 +34,15 @@ def test_an_engine_has_these_functions(engine):
 
 
 @pytest.mark.parametrize("nth", [0, 1])
-@pytest.mark.parametrize("case", CASES, ids=name_of)
-def test_every_rule(engine, case, nth):
+@pytest.mark.parametrize(
+    ("case", "batch_size"), [*((each, 1) for each in CASES), *((each, 0.2) for each in BATCHED)],
+    ids=lambda each: name_of(each) if isinstance(each, tuple) else str(each),
+)  # fmt: skip
+def test_every_rule(engine, case, batch_size, nth):
     """The state of the eager oracle, and its predictions."""
     X, y, weights = problem()
-    model = stream(model_of(case, nth=nth), X, y, sample_weight=weights)
+    model = model_of(case, nth=nth, batch_size=batch_size)
+    model = stream(model, X, y, sample_weight=weights)
     given = model.get_params() | {"loss": loss_object(AdagradRegressor, "squared_error")}
     begun = oracle.nothing(N_FEATURES, model.initial_accumulator_value)
     learnt = oracle.learn(begun, X.toarray(), y, weights, **given)

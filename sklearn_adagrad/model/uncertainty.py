@@ -51,7 +51,7 @@ def _moves_of_part(bound, state, rows, fit_intercept, has_unit):
     too_long = norms > bound.max_norm
     shortened[too_long] = bound.max_norm / norms[too_long]
     record = _record(state.tables["weights"][rows.indices])
-    intercept = _record(state.tables["intercept"])
+    intercept = _record(np.repeat(state.tables["intercept"], n_rows))
     largest = np.zeros((n_rows, state.n_outputs))
     for sign in (1.0, -1.0):
         gradient, moved = sign * shortened, np.zeros((n_rows, state.n_heads))
