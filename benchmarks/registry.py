@@ -28,6 +28,7 @@ NAMES = (
     "published",
     "no_tuning",
     "nothing_set",
+    "batches",
 )
 
 

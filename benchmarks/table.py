@@ -29,6 +29,9 @@ _HEADINGS = {
     "quotient": "ratio",
     "calibration_error": "calibration error",
     "r2": "R2",
+    "progressive": "progressive",
+    "held_out": "held out",
+    "three_passes": "held out, three passes",
     "target": "target",
     "measured": "measured",
     "published": "published",
@@ -82,7 +85,7 @@ def _number(column, value):
         return f"{float(f'{value:.3g}'):,.0f}"
     if column in ("log_loss", "accuracy", "cv_accuracy", "calibration_error"):
         return f"{value:.4f}"
-    if column in ("loss", "quotient", "r2"):
+    if column in ("loss", "quotient", "r2", "progressive", "held_out", "three_passes"):
         return f"{value:.4g}"
     return f"{value:.2f}" if value < 100 else f"{value:.0f}"
 

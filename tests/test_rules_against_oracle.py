@@ -40,9 +40,7 @@ def assert_same(model, learnt, tolerance=1e-12):
     # A penalty on squares alone shrinks weights to less than rounding, but never to zero.
     differ = np.flatnonzero((found == 0.0) != (wanted == 0.0))
     assert np.all(np.abs(wanted[differ]) < 1e-15) or tolerance > 1e-9
-    accumulator = np.append(
-        np.ravel(model.accumulator_), model._read("accumulator", "intercept")
-    )
+    accumulator = np.append(np.ravel(model.accumulator_), model._read("accumulator", "intercept"))
     np.testing.assert_allclose(accumulator, learnt.s, rtol=10 * tolerance, atol=tolerance)
     assert model.t_ == learnt.t
     mean = learnt.loss / learnt.mass

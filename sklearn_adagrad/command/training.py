@@ -54,6 +54,8 @@ def add_arguments(parser):
     add("--rule", default="adagrad", metavar="NAME", help="adagrad, dual_averaging, ftrl")
     add("--alpha", type=float, default=0.0, metavar="A", help="strength of the penalty (0)")
     add("--l1-ratio", type=float, default=0.0, metavar="SHARE", help="of L1 in it (0)")
+    add("--batch-size", type=_batch_size, default=1, metavar="N",
+        help="rows learnt together, or 1/N of those learnt so far (1)")  # fmt: skip
     add("--negatives-kept", type=float, default=1.0, metavar="SHARE",
         help="of negative rows in the files (1)")  # fmt: skip
     progress = parser.add_argument_group("progress")
@@ -68,7 +70,15 @@ def _rate(text):
     return text if text == "auto" else float(text)
 
 
-_rate.__name__ = "rate"  # what argparse calls it in an error
+def _batch_size(text):
+    over, _, under = text.partition("/")
+    if under:
+        return float(over) / float(under)
+    return float(text) if "." in text else int(text)
+
+
+# What argparse calls them in an error.
+_rate.__name__, _batch_size.__name__ = "rate", "batch size"
 
 
 def run(given):
@@ -79,7 +89,8 @@ def run(given):
         2**given.bits, fields=_fields_of(given.field), interactions=_crosses_of(given.cross),
         dtype=np.float32,
     )  # fmt: skip
-    settings = {name: getattr(given, name) for name in ("lr", "eps", "rule", "alpha", "l1_ratio")}
+    names = ("lr", "eps", "rule", "alpha", "l1_ratio", "batch_size")
+    settings = {name: getattr(given, name) for name in names}
     settings |= {"loss": given.loss} if given.loss else {}
     classes, target_type = None, float
     if given.regression:

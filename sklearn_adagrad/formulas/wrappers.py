@@ -191,9 +191,7 @@ class Momentum(NamedTuple):
     def step(self, record, g, row):
         record, by = step(self.rule, record, g, row)
         velocity = self.momentum * record.velocity + by
-        record = replaced(
-            replaced(record, "velocity", velocity), "since", following(record.since)
-        )
+        record = replaced(replaced(record, "velocity", velocity), "since", following(record.since))
         if self.nesterov:
             return record, by + self.momentum * velocity
         return record, velocity

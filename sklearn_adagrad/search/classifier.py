@@ -46,6 +46,9 @@ class AdagradClassifierCV(BaseAdagradCV):
         Strengths of the penalty to try.
     l1_ratio : float or list of floats, default=0.0
         Shares of the absolute values in the penalty to try.
+    batch_size : int or float, default=1
+        How many rows are learnt together, or a fraction of the rows learnt so far; see
+        :doc:`batches`.
     fit_intercept : bool, default=True
         Whether to learn an intercept.
     max_iter : int, default=20
@@ -154,6 +157,7 @@ class AdagradClassifierCV(BaseAdagradCV):
         "loss",
         "lr_decay",
         "rule",
+        "batch_size",
         "fit_intercept",
         "max_iter",
         "shuffle",
@@ -178,6 +182,7 @@ class AdagradClassifierCV(BaseAdagradCV):
         rule: str | Rule = "adagrad",
         alpha: float | ArrayLike = 0.0,
         l1_ratio: float | ArrayLike = 0.0,
+        batch_size: int | float = 1,
         fit_intercept: bool = True,
         max_iter: int = 20,
         shuffle: bool = True,
@@ -201,6 +206,7 @@ class AdagradClassifierCV(BaseAdagradCV):
         self.rule = rule
         self.alpha = alpha
         self.l1_ratio = l1_ratio
+        self.batch_size = batch_size
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.shuffle = shuffle
