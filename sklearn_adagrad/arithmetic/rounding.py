@@ -9,8 +9,8 @@ is cut off, the error of each change is zero on average (Connolly, Higham and Ma
 The sum of ``x``, ``change`` and a random number of up to half a last digit of ``x`` is rounded to
 nearest, which is the same at three more instructions. The random numbers are a function of the
 row's time and of the entry's place in the row: no generator is part of a model's state, and
-results depend on nothing but the rows. Where a record is changed by no row in particular, they are a
-function of the record. float64 needs none of this, nor does reading.
+results depend on nothing but the rows. Where a record is changed by no row in particular, they
+are a function of the record. float64 needs none of this, nor does reading.
 """
 
 import llvmlite.ir as ir

@@ -36,9 +36,8 @@ class Batched(NamedTuple):
     times = ("first",)
     pending = ("sum", "first", "row_share", "row_lr")
 
-    # ``sum``: of the gradients in the batch whose first row is ``first``, and what else is of that
-    # row: the share that moves weights, the mean over the batch, and the rate, where they are not the
-    # same for all.
+    # ``sum``: of the gradients in the batch whose first row is ``first``; and where these are not
+    # the same for all, the mean share that moves weights, and the rate of the first row.
     def start(self, settings):
         fields = {"sum": 0.0, "first": 0}
         if is_scale_free(self.rule) or is_importance_aware(self.rule):

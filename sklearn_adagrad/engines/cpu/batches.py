@@ -39,7 +39,7 @@ def rows_before(rule, pending, t):
 
 @inlined
 def part_of(rule, pending, limit):
-    """What a row's gradient must not exceed, if that of all rows of its batch has this ``limit``."""
+    """What a row's gradient must not exceed, if that of its batch has this ``limit``."""
     return limit / (pending.rows[1] - pending.rows[0]) if is_batched(rule) else limit
 
 

@@ -86,8 +86,9 @@ def _learning(
     solver = solver_of(loss, is_single) if is_importance_aware(bound.rule) else NoJudge()
     kept = longest + SIZE if is_importance_aware(bound.rule) else 0
     width = padded(state.n_heads) if state.n_heads > 1 else 1
+    scaling = _scaling(bound, state, longest, fit_intercept, has_unit, clips=True)
     steps = Steps(
-        _scaling(bound, state, longest, fit_intercept, has_unit, clips=True), _pending(state), solver,
+        scaling, _pending(state), solver,
         np.empty(kept * width * len(bound.start), state.dtype), np.empty(kept * width, state.dtype),
     )  # fmt: skip
     if is_single:

@@ -116,7 +116,7 @@ class Vector(NamedTuple):
 
 @inlined
 def _row_at(rows, rule, settings, t, number):
-    """What rules need to know in row ``t`` while they learn; to their noise it is row ``number``."""
+    """What rules need to know in row ``t`` as they learn; their noise is that of ``number``."""
     return replaced(context_at(rule, settings, t), "noise", noise_of(number, rows.values))
 
 
