@@ -237,6 +237,26 @@ def _where_of_records(condition, a, b):
     return result, emit
 
 
+def updated(record, condition, other):
+    """``record``, but where ``condition`` holds with the fields of ``other``, in its own types."""
+    return where(condition, other, record)
+
+
+@emits(updated)
+def _updated(record, condition, other):
+    def emit(context, builder, args):
+        pairs = zip(record.types, other.types, *(cgutils.unpack_tuple(builder, each)
+                                                 for each in (args[0], args[2])), strict=True)  # fmt: skip
+        fields = []
+        for kind, given, old, new in pairs:
+            if not isinstance(kind, Lanes):
+                new = context.cast(builder, new, given, kind)
+            fields.append(builder.select(args[1], new, old))
+        return context.make_tuple(builder, record, fields)
+
+    return record, emit
+
+
 @inlined
 def clip(x, bound):
     """``x`` within ``-bound`` and ``bound``."""
@@ -267,10 +287,13 @@ def any_lane(x):
 @emits(any_lane)
 def _any_lane(x):
     def emit(context, builder, args):
-        kind = args[0].type
+        kind, other = args[0].type, args[0]
+        if x == types.boolean:
+            return args[0]
         if not isinstance(x, Lanes):
             return builder.fcmp_unordered("!=", args[0], ir.Constant(kind, 0.0))
-        other = builder.fcmp_unordered("!=", args[0], ir.Constant(kind, None))
+        if x.dtype != types.boolean:
+            other = builder.fcmp_unordered("!=", args[0], ir.Constant(kind, None))
         bits = ir.IntType(kind.count)
         return builder.icmp_unsigned("!=", builder.bitcast(other, bits), bits(0))
 

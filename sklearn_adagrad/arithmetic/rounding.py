@@ -23,6 +23,7 @@ from .lanes import SIZE, Lanes, index, splat
 _I32, _F32, _F64 = ir.IntType(32), ir.FloatType(), ir.DoubleType()
 _OTHERS = (0, 0x9E3779B9, 0, 0x9E3779B9)  # what makes another seed of one
 _MIXES = (16, 0x85EBCA6B), (13, 0xC2B2AE35)  # MurmurHash3's finaliser of 32 bits
+_ALONE = ("arcp",)  # of no effect on sums and products; without a flag, numba lets them be fused
 _EXPONENT = 0x7F800000
 _SMALL = (127 - 23) << 23  # the bits of 2**-23
 
@@ -70,12 +71,18 @@ def subtract(x, change, noise):
     return x - change if noise is None else add(x, 0.0 - change, noise)
 
 
-def gathered(x, change, noise):
-    """``x + change`` in the same way, where ``change`` is a number that was rounded before.
+def product(a, b):
+    """``a * b``, rounded: no compiler fuses it with a sum, so it can be made anywhere."""
+    return a * b
 
-    No compiler fuses its product with the sum, so it can be made anywhere.
-    """
-    return add(x, change, noise)
+
+def gathered(x, change, noise):
+    """``x + change`` in the same way, by random numbers of ``x`` and the first of ``noise``."""
+    return add(x, change, noise_of_record(noise, x, _bits_of(noise)))
+
+
+def _bits_of(noise):
+    return None if noise is None else np.asarray(noise, np.float32).view(np.uint32).ravel()[0]
 
 
 def noise_of_record(noise, number, time):
@@ -127,16 +134,17 @@ def _noise_of_record(noise, number, time):
     if noise == types.none:
         return types.none, lambda context, builder, args: context.get_dummy_value()
 
-    def emit(context, builder, args):
-        words = args[2].type
-        bits = builder.mul(args[2], _same(_OTHERS[1], words))
-        bits = builder.xor(builder.bitcast(args[1], words), bits)
-        for shift, factor in _MIXES:
-            bits = builder.xor(bits, builder.lshr(bits, _same(shift, words)))
-            bits = builder.mul(bits, _same(factor, words))
-        return _emit_noise(builder, bits)
+    return number, lambda context, builder, args: _emit_noise_of(builder, *args[1:])
 
-    return number, emit
+
+def _emit_noise_of(builder, number, time):
+    words = time.type
+    bits = builder.mul(time, _same(_OTHERS[1], words))
+    bits = builder.xor(builder.bitcast(number, words), bits)
+    for shift, factor in _MIXES:
+        bits = builder.xor(bits, builder.lshr(bits, _same(shift, words)))
+        bits = builder.mul(bits, _same(factor, words))
+    return _emit_noise(builder, bits)
 
 
 @emits(noise_at)
@@ -151,8 +159,11 @@ def _noise_at(noise, place):
     return types.float32, emit
 
 
-def _define(function, sign, flags=("contract",)):
-    """Compile ``function``, which adds ``sign * change``."""
+def _define(function, sign, flags=("contract",), own_noise=False):
+    """Compile ``function``, which adds ``sign * change``.
+
+    With ``own_noise``, noise is made of the sum and the first of ``noise``.
+    """
 
     def sum_of(builder, value, change):
         operate = builder.fadd if sign > 0 else builder.fsub
@@ -188,9 +199,16 @@ def _define(function, sign, flags=("contract",)):
             change_ = as_number(
                 context, builder, change, args[1], number if lanes else types.float64
             )
-            noise_ = as_number(context, builder, noise, args[2], types.float32)
+            noise_ = args[2]
+            if own_noise and isinstance(noise, Lanes):
+                noise_ = builder.extract_element(noise_, _I32(0))
+            plain = types.float32 if own_noise else noise
+            noise_ = as_number(context, builder, plain, noise_, types.float32)
             emit = of_lanes if lanes else of_numbers
             x_ = as_number(context, builder, x, args[0], lanes or types.float32)
+            if own_noise:
+                words = ir.VectorType(_I32, lanes.size) if lanes else _I32
+                noise_ = _emit_noise_of(builder, x_, builder.bitcast(noise_, words))
             return emit(context, builder, x_, change_, noise_)
 
         if noise == types.none:
@@ -214,4 +232,22 @@ def _dither(builder, x, noise, change):
 
 _define(add, 1)
 _define(subtract, -1)
-_define(gathered, 1, flags=())
+_define(gathered, 1, flags=_ALONE, own_noise=True)
+
+
+@emits(product)
+def _product(a, b):
+    lanes = next((kind for kind in (a, b) if isinstance(kind, Lanes)), None)
+    number = types.float32 if (a, b) == (types.float32,) * 2 else types.float64
+    number = lanes.dtype if lanes else number
+
+    def emit(context, builder, args):
+        values = []
+        for kind, value in zip((a, b), args, strict=True):
+            if not isinstance(kind, Lanes):
+                value = context.cast(builder, value, kind, number)
+                value = splat(builder, value, lanes.size) if lanes else value
+            values.append(value)
+        return builder.fmul(*values, flags=_ALONE)
+
+    return lanes or number, emit

@@ -352,6 +352,7 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
             refuses=refuses or bound.mixes,
             scores=scores,
             has_unit=self._has_unit(loss),
+            n_jobs=self.n_jobs or 1,
         )
         work = len(problem.rows.indices) * state.n_heads / max(1, len(problem.weights))
         size = 1 + int(_PART / (1 + work))

@@ -273,6 +273,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         alpha: float | ArrayLike = 0.0,
         l1_ratio: float = 0.0,
         batch_size: int | float = 1,
+        n_jobs: int | None = None,
         fit_intercept: bool = True,
         max_iter: int = 100,
         tol: float | None = 1e-3,
@@ -296,6 +297,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.batch_size = batch_size
+        self.n_jobs = n_jobs
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol

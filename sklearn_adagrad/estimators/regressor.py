@@ -215,6 +215,7 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         alpha: float | ArrayLike = 0.0,
         l1_ratio: float = 0.0,
         batch_size: int | float = 1,
+        n_jobs: int | None = None,
         fit_intercept: bool = True,
         max_iter: int = 100,
         tol: float | None = 1e-3,
@@ -235,6 +236,7 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.batch_size = batch_size
+        self.n_jobs = n_jobs
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol

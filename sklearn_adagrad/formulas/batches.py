@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from ..arithmetic.jit import declared
-from ..arithmetic.lanes import where
+from ..arithmetic.lanes import any_lane, updated
 from ..arithmetic.rounding import gathered, noise_of_record
 from ..arithmetic.times import has_ended, moment, no_more, stamp
 from ..arithmetic.tuples import found, kept, replaced, told_apart
@@ -56,15 +56,16 @@ class Batched(NamedTuple):
         return last + (last & 0xFFFFFFFF == 0xFFFFFFFF)  # the next first row is not 0 to any record
 
     def settled(self, record, t, row):
-        ended = has_ended(t, record.first)
         like = found(record, "weight", record.sum)
         row = replaced(row, "noise", noise_of_record(row.noise, like, stamp(t, record.first)))
-        then = replaced(row, "t", moment(t + 1, record.first))
-        then = replaced(then, "lr", found(record, "row_lr", row.lr))
-        then = replaced(then, "share", found(record, "row_share", row.share))
-        record = where(ended, advanced(self.rule, record, record.sum, then), record)
-        record = replaced(record, "sum", where(ended, 0.0 * record.sum, record.sum))
-        record = replaced(record, "first", no_more(ended, record.first))
+        ended = has_ended(t, record.first)
+        if any_lane(ended):
+            then = replaced(row, "t", moment(t + 1, record.first))
+            then = replaced(then, "lr", found(record, "row_lr", row.lr))
+            then = replaced(then, "share", found(record, "row_share", row.share))
+            after = advanced(self.rule, record, record.sum, then)
+            after = replaced(after, "sum", 0.0 * record.sum)
+            record = updated(record, ended, replaced(after, "first", no_more(ended, record.first)))
         return settled(self.rule, record, t, row)
 
     def step(self, record, g, row):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...arithmetic.jit import inlined
+from ...arithmetic.jit import by_type, inlined, says
 from ...formulas.rules import is_batched, last_row
 
 
@@ -35,6 +35,27 @@ def rows_before(rule, pending, t):
         for h in range(pending.shares.shape[1]):
             pending.shares[0, h] = pending.shares[1, h] = 0.0
     return pending.rows[0]
+
+
+def noise_to_score(rule, noise):
+    """What the records of an intercept, or of several heads, are rounded with as they are scored.
+
+    What is due to a record when its batch is over must be the same whoever looks at it first.
+    """
+    return noise if is_batched(rule) else None
+
+
+@by_type(noise_to_score)
+def _choose_noise(rule, noise):
+    return _noise if says(rule, "is_batched") else _no_noise
+
+
+def _noise(rule, noise):
+    return noise
+
+
+def _no_noise(rule, noise):
+    return None
 
 
 @inlined

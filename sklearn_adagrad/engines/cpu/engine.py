@@ -6,9 +6,11 @@ from ...arithmetic.jit import read_only, variant
 from ...arithmetic.lanes import SIZE, padded
 from ...arithmetic.prepared import prepared
 from ...formulas.losses import Multinomial
-from ...formulas.rules import Settings, is_importance_aware, is_lazy, is_scale_free
+from ...formulas.batches import Batched
+from ...formulas.rules import Settings, is_batched, is_importance_aware, is_lazy, is_scale_free
 from ...input.rows import Rows, Verdict, bits_of
 from ...model.binding import reading
+from ...model.combinations import chain
 from ...model.state import by_head
 from . import heads as several
 from . import one_head as single
@@ -21,12 +23,16 @@ from .mixture import Mixture, Unmixed
 from .one_head import Ahead, Batch, Learner, Limits, Steps
 from .one_row import take  # noqa: F401
 from .scaling import Scaling, Unscaled
+from .side_by_side import Block, learn_side_by_side
+from .team import together
 
 # How many entries ahead memory is asked for entries and records: far enough to hide the
 # trip there, near enough for the first-level cache. A model that a second-level cache holds
 # need not be asked for.
 _ENTRIES_AHEAD, _RECORDS_AHEAD = 480, 160
 _CACHE = 2**20
+# How many entries a batch must have for several threads, and how many they learn between meetings.
+_ENTRIES_TOGETHER, _BLOCK_ENTRIES, _BLOCK_ROWS = 2**14, 2**14, 1024
 _NO_SCORES = np.empty((0, 1))
 _NO_BATCH, _NO_SHARES = np.empty(0, np.int64), np.empty((2, 0))
 
@@ -38,7 +44,7 @@ def inspect(rows, bits, n_features):
 
 def learn(
     rows, order, targets, weights, loss, bound, state, *, fit_intercept, limit, max_abs,
-    drops=False, refuses=False, scores=None, has_unit=False,
+    drops=False, refuses=False, scores=None, has_unit=False, n_jobs=1,
 ):  # fmt: skip
     """Learn ``rows`` in ``order``.
 
@@ -50,12 +56,57 @@ def learn(
     of learners that are averaged the mean. ``has_unit`` says that scores are in the units of the
     targets.
     """
-    kernel, arguments = _learning(
-        rows, order, targets, weights, loss, bound, state, fit_intercept,
-        Limits(limit, max_abs, bound.max_norm, drops, refuses), _longest_of(rows), has_unit, scores,
+    alone = order
+    if n_jobs > 1 and state.n_heads == 1 and is_batched(bound.rule):
+        alone = order[: _rows_alone(rows, bound, state)]
+    for part in (alone, order[len(alone) :]):
+        if len(part) == 0:
+            continue
+        kernel, arguments = _learning(
+            rows, part, targets, weights, loss, bound, state, fit_intercept,
+            Limits(limit, max_abs, bound.max_norm, drops, refuses), _longest_of(rows), has_unit,
+            scores,
+        )  # fmt: skip
+        done = (
+            kernel(*arguments) if part is alone else _side_by_side(arguments, rows, bound, n_jobs)
+        )
+        if done < len(part):
+            return part[done]
+    return None
+
+
+def _rows_alone(rows, bound, state):
+    """How many rows a single thread learns before batches are large enough for several."""
+    n_rows, n_entries = len(rows.indptr) - 1, len(rows.indices)
+    enough = int(_ENTRIES_TOGETHER * n_rows / max(1, n_entries)) + 1
+    for each in chain(bound.rule):
+        if isinstance(each, Batched):
+            if each.rows >= enough:
+                return 0
+            if each.fraction == 0.0:
+                return n_rows
+            return max(0, int(enough / each.fraction) - state.t)
+
+
+def _side_by_side(arguments, rows, bound, n_jobs):
+    """Let a team of threads run the loop."""
+    batch, judge, learner, steps, arrays, limits, ahead, _ = arguments
+    room = _BLOCK_ENTRIES + _longest_of(rows)
+    index, dtype = rows.indices.dtype, rows.values.dtype
+    most = _BLOCK_ROWS
+    block = Block(
+        np.zeros(16, np.int64), np.zeros(16 * n_jobs, np.int64)[::16], np.zeros((n_jobs, most), np.int64),
+        np.empty(most), np.empty(most), np.empty(most, dtype),
+        np.empty((n_jobs, n_jobs + 16), np.uintp), np.empty((n_jobs, most + 1, n_jobs), np.uintp),
+        np.empty((n_jobs, n_jobs * room), index), np.empty((n_jobs, n_jobs * room), dtype),
     )  # fmt: skip
-    done = kernel(*arguments)
-    return order[done] if done < len(order) else None
+    kernel = variant(learn_side_by_side, bound.rule)
+    sizes = n_jobs, most, _BLOCK_ENTRIES
+
+    def run(who):
+        return kernel(batch, judge, learner, steps, arrays, limits, ahead, block, sizes, who)
+
+    return together(n_jobs, run)
 
 
 def prepared_learn(

@@ -15,12 +15,13 @@ from numba.core import cgutils
 from ...arithmetic.arrays import load_lanes, pointer_to, store
 from ...arithmetic.jit import by_type, emits, inlined, says
 from ...arithmetic.lanes import WIDE, Lanes, any_lane, index
-from ...arithmetic.rounding import noise_at, noise_of
+from ...arithmetic.rounding import noise_at, noise_of, product
 from ...arithmetic.tuples import replaced
 from ...formulas.rules import (
     Settings,
     advanced,
     context_at,
+    is_batched,
     is_importance_aware,
     is_proportional,
     is_scale_free,
@@ -33,6 +34,7 @@ from ...formulas.rules import (
     unpenalised,
     weight,
 )
+from .batches import noise_to_score
 from .records import keep_rolled, lanes_of, put_lanes
 from .rows import span
 from .scaling import flags_at, value_at
@@ -146,6 +148,8 @@ def _score_vector(rows, learner, heads, steps, here, clock, i, sums, h, size):
     """Write the scores by ``size`` heads from ``h`` on into ``sums``."""
     (start, stop), width, t = span(rows, i), np.uintp(len(sums)), clock.t
     row = context_at(learner.rule, settings_of(learner.settings, h, size), t)
+    noise = noise_at(noise_of(clock.row, rows.values), np.uintp(0))
+    row = replaced(row, "noise", noise_to_score(learner.rule, noise))
     own = unpenalised(row)
     record = lanes_of(heads.fields, heads.intercept, h, width, size)
     record = settled(learner.intercept_rule, record, t, own)
@@ -232,7 +236,8 @@ def _update_vector(rows, learner, heads, steps, here, clock, i, buffers, h, size
             record = settled(rule, record, t - 1, own)
             own = replaced(own, "noise", noise_at(noise, k - start))
             value = value_at(rows, steps.scaling, here, k, flags)
-            record = advanced(rule, record, gradient * value, own)
+            g = product(gradient, value) if is_batched(rule) else gradient * value
+            record = advanced(rule, record, g, own)
         put_lanes(heads.cells, place, width, record)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from ...arithmetic.arrays import load, load_lanes, store, zeros
 from ...arithmetic.jit import by_type, compiled, inlined, says
 from ...arithmetic.lanes import WIDTH, sqrt, total
-from ...arithmetic.rounding import noise_at, noise_of
+from ...arithmetic.rounding import noise_at, noise_of, product
 from ...arithmetic.tuples import replaced
 from ...formulas.rules import (
     advanced,
@@ -26,7 +26,7 @@ from ...formulas.rules import (
     unpenalised,
     weight,
 )
-from .batches import mean_share, part_of, rows_before
+from .batches import mean_share, noise_to_score, part_of, rows_before
 from .judge import dropped, judged
 from .records import (
     gather,
@@ -115,13 +115,13 @@ class Vector(NamedTuple):
 
 
 @inlined
-def _row_at(rows, rule, settings, t, number):
+def row_at(rows, rule, settings, t, number):
     """What rules need to know in row ``t`` as they learn; their noise is that of ``number``."""
     return replaced(context_at(rule, settings, t), "noise", noise_of(number, rows.values))
 
 
 @inlined
-def _fetch_records(rows, cells, i):
+def fetch_records(rows, cells, i):
     """Ask for the records of row ``i``."""
     start, stop = span(rows, i)
     for k in range(start, stop):
@@ -129,7 +129,7 @@ def _fetch_records(rows, cells, i):
 
 
 @inlined
-def _score(rows, learner, state, row, i, settled_records, keep):
+def score_row(rows, learner, state, row, i, settled_records, keep):
     """The score of row ``i``. If ``keep``, its records are left in ``settled_records``."""
     start, stop = span(rows, i)
     rest = stop - (stop - start) % WIDTH
@@ -141,7 +141,8 @@ def _score(rows, learner, state, row, i, settled_records, keep):
     if rest < stop:
         last = Vector(rest, stop, rest - start)
         sums += _products(rows, learner.rule, state.cells, row, last, settled_records, keep)
-    here = unpenalised(replaced(row, "noise", None))
+    noise = noise_to_score(learner.rule, noise_at(row.noise, np.uintp(0)))
+    here = unpenalised(replaced(row, "noise", noise))
     record = settled(learner.intercept_rule, read(state.intercept, 0), here.t, here)
     return np.float64(total(sums)) + np.float64(weight(learner.intercept_rule, record, here))
 
@@ -172,13 +173,14 @@ def _learn_vector(rows, rule, steps, cells, row, vector, gradient, settled_recor
             record = lanes_of(cells, settled_records, place, WIDTH, 4)
         else:
             record = gather(cells, rows.indices, vector.first, vector.stop)
-        here, g = local(rule, record, row), gradient * load(rows.values, vector.first, vector.stop)
+        here, x = local(rule, record, row), load(rows.values, vector.first, vector.stop)
+        g = product(gradient, x) if is_batched(rule) else gradient * x
         record = advanced(rule, record, g, here)
     scatter(cells, rows.indices, vector.first, vector.stop, record)
 
 
 @inlined
-def _learn_intercept(rule, intercept, row, gradient):
+def learn_intercept(rule, intercept, row, gradient):
     noise = noise_at(row.noise, np.uintp(0))
     here = unpenalised(replaced(row, "noise", noise))
     record = settled(rule, read(intercept, 0), here.t - 1, here)
@@ -286,28 +288,28 @@ def learn(batch, loss, learner, steps, state, limits, ahead, settled_records):
     t, weight_sum, epoch_weight = totals["t"], totals["weight"], totals["epoch_weight"]
     losses, epoch_losses = state.losses[0, 0], state.losses[1, 0]
     done, end = len(order), len(order) - 1
-    row = _row_at(rows, rule, learner.settings, t, t)
+    row = row_at(rows, rule, learner.settings, t, t)
     for p in range(len(order)):
         i = np.uintp(order[p])
         if weights[i] == 0:
             continue
         if is_batched(rule):
             start = rows_before(rule, steps.pending, t)
-            row = _row_at(rows, rule, learner.settings, start, t)
+            row = row_at(rows, rule, learner.settings, start, t)
         most = part_of(rule, steps.pending, limits.gradient)
         here, grows = stretched(rows, scaling, i)
         base = base_of(rows, scaling, 0)
-        score = base + _score(here, learner, state, row, i, settled_records, is_lazy(rule))
+        score = base + score_row(here, learner, state, row, i, settled_records, is_lazy(rule))
         gradient, lost = judged(loss, y[i], score)
         gradient, lost = weights[i] * gradient, weights[i] * lost
         later = p + ahead.rows
         fetch_row(rows, np.uintp(order[later if later < end else end]))
         if ahead.records > 0:
             later = p + ahead.records
-            _fetch_records(rows, state.cells, np.uintp(order[later if later < end else end]))
+            fetch_records(rows, state.cells, np.uintp(order[later if later < end else end]))
             fetch_scales(rows, scaling, np.uintp(order[later if later < end else end]))
         size = abs(gradient)
-        row = _row_at(rows, rule, learner.settings, row.t + 1, t + 1)
+        row = row_at(rows, rule, learner.settings, row.t + 1, t + 1)
         fits = size * limits.max_abs <= most
         fits = fits or size * max_abs_of(here, i) <= most
         if not (fits and abs(score) < np.inf and 0 <= row.lr < np.inf):
@@ -337,7 +339,7 @@ def learn(batch, loss, learner, steps, state, limits, ahead, settled_records):
             settled_records,
         )  # fmt: skip
         if learner.fit_intercept:
-            _learn_intercept(learner.intercept_rule, state.intercept, sized, gradient)
+            learn_intercept(learner.intercept_rule, state.intercept, sized, gradient)
         start, stop = span(rows, i)
         rest = stop - (stop - start) % WIDTH
         for k in range(start, rest, WIDTH):
@@ -375,8 +377,8 @@ def score(rows, bits, n_features, learner, scaling, state, ahead, out):
             fetch_row(rows, np.uintp(later if later < n_rows else n_rows - 1))
             if ahead.records > 0:
                 later = i + ahead.records
-                _fetch_records(rows, state.cells, np.uintp(later if later < n_rows else n_rows - 1))
+                fetch_records(rows, state.cells, np.uintp(later if later < n_rows else n_rows - 1))
             here, _ = stretched(rows, scaling, np.uintp(i))
-            score = _score(here, learner, state, row, np.uintp(i), rows.values, False)
+            score = score_row(here, learner, state, row, np.uintp(i), rows.values, False)
             out[i] = base_of(rows, scaling, 0) + score
     return valid, smallest, largest
