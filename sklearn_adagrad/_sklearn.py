@@ -18,6 +18,10 @@ from sklearn.model_selection._validation import (
     _warn_or_raise_about_fit_failures,
 )
 
+# How many threads scikit-learn's own loops would use: threadpoolctl limits it, and joblib within its
+# workers.
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
+
 # Whether sparse results are arrays or matrices, by scikit-learn's option ``sparse_interface``.
 from sklearn.utils import _align_api_if_sparse
 
@@ -41,6 +45,7 @@ __all__ = [
     "_check_n_features",
     "_fit_context",
     "_insert_error_scores",
+    "_openmp_effective_n_threads",
     "_safe_split",
     "_score",
     "_warn_or_raise_about_fit_failures",

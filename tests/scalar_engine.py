@@ -123,7 +123,7 @@ def share(parts, loss, y, found, weight, step):
     return found if 0.0 <= found < most else most
 
 
-def scores(rows, bits, n_features, bound, state, *, clips=False):
+def scores(rows, bits, n_features, bound, state, *, clips=False, n_jobs=1):
     verdict = inspect(rows, bits, n_features)
     n_rows = len(rows.indptr) - 1 if verdict.is_valid else 0
     return np.array([[score(rows, i, bound, state, reading)] for i in range(n_rows)]), verdict
@@ -131,7 +131,7 @@ def scores(rows, bits, n_features, bound, state, *, clips=False):
 
 def learn(
     rows, order, targets, weights, loss, bound, state, *, fit_intercept, limit, max_abs,
-    drops=False, refuses=False, scores=None, has_unit=False,
+    drops=False, refuses=False, scores=None, has_unit=False, n_jobs=1,
 ):  # fmt: skip
     for i in order:
         if weights[i] == 0:

@@ -4,11 +4,11 @@ An engine is a module with five functions, each given arrays and the ``BoundRule
 
 * ``inspect(rows, bits, n_features)``: the ``Verdict`` on the rows;
 * ``learn(rows, order, targets, weights, loss, bound, state, *, fit_intercept, limit, max_abs,
-  drops, refuses, scores, has_unit)``: learn the rows in that order; None, or the first row that
-  was not learnt. ``scores``, if given, receives what the model says of each row before it learns
-  it;
-* ``scores(rows, bits, n_features, bound, state, *, clips)``: with a column for each head, or for
-  the mean of learners; and the ``Verdict``;
+  drops, refuses, scores, has_unit, n_jobs)``: learn the rows in that order; None, or the first row
+  that was not learnt. ``scores``, if given, receives what the model says of each row before it
+  learns it. Up to ``n_jobs`` threads may work, and it makes no difference how many do;
+* ``scores(rows, bits, n_features, bound, state, *, clips, n_jobs)``: with a column for each head,
+  or for the mean of learners; and the ``Verdict``;
 * ``losses(scores, targets, weights, loss)``: the weighted sum over the rows, by head;
 * ``host(state)``: the state in arrays of NumPy that everything else reads.
 

@@ -239,7 +239,7 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
         """The sum of the losses of rows, by head."""
         bits = bits_of(problem.rows.values)
         scores, _ = self._engine.scores(
-            problem.rows, bits, self.n_features_in_, bound, state, **more
+            problem.rows, bits, self.n_features_in_, bound, state, n_jobs=self._n_threads(), **more
         )
         return self._engine.losses(scores, problem.targets, problem.weights, loss)
 
@@ -352,7 +352,7 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
             refuses=refuses or bound.mixes,
             scores=scores,
             has_unit=self._has_unit(loss),
-            n_jobs=self.n_jobs or 1,
+            n_jobs=self._n_threads(),
         )
         work = len(problem.rows.indices) * state.n_heads / max(1, len(problem.weights))
         size = 1 + int(_PART / (1 + work))

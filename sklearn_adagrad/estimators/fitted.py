@@ -92,12 +92,13 @@ class Fitted(Parameters):
         """Scores of shape (n_samples, n_outputs); FloatingPointError if one is no number."""
         check_is_fitted(self)
         state, bound, scores = self._state, self._bound, None
+        n_jobs = self._n_threads()
 
         def inspect(rows, bits, n_features):
             nonlocal scores
             self._check_width(n_features)
             scores, verdict = state.guard.read(
-                lambda: self._engine.scores(rows, bits, n_features, bound, state)
+                lambda: self._engine.scores(rows, bits, n_features, bound, state, n_jobs=n_jobs)
             )
             return verdict
 

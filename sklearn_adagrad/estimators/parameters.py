@@ -5,9 +5,10 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
 
-from .._sklearn import HasMethods, Interval, StrOptions
+from .._sklearn import HasMethods, Interval, StrOptions, _openmp_effective_n_threads
 from ..formulas.row_steps import ImportanceAware
 from ..formulas.rules import RULES, is_importance_aware
 from ..model.binding import AUTO, bind, within
@@ -40,6 +41,7 @@ class Parameters(BaseEstimator):
             Interval(Integral, 1, 2**40, closed="both"),
             Interval(Real, 0, 1, closed="neither"),
         ],
+        "n_jobs": [Integral, None],
         "fit_intercept": ["boolean"],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left"), None],
@@ -69,6 +71,13 @@ class Parameters(BaseEstimator):
         if hasattr(loss, "check_parameters"):
             loss.check_parameters()
         return loss
+
+    def _n_threads(self):
+        """How many threads may work at once, which others limit too."""
+        if self.n_jobs is None:
+            return 1
+        others_allow = _openmp_effective_n_threads(only_physical_cores=False)
+        return max(1, min(effective_n_jobs(self.n_jobs), others_allow))
 
     def _rule(self, dtype, **instead):
         """The rule with ``self``'s hyper-parameters, some of them replaced, for ``dtype``."""

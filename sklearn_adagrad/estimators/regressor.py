@@ -82,6 +82,11 @@ class AdagradRegressor(RegressorMixin, BaseAdagrad):
         least one row: ``1 / 128`` costs next to nothing in quality, while a large fixed number
         costs much at the beginning. The default learns row by row, which is fastest on one thread.
         See :doc:`batches`.
+    n_jobs : int or None, default=None
+        How many threads may work at once: on the rows of a batch, if there is one output and ``lr``
+        is a number, and on rows that are predicted. The result is the same to the last bit. None is
+        1, -1 one for each processor; settings of joblib and threadpoolctl may allow fewer. Small
+        batches are learnt in one thread.
     fit_intercept : bool, default=True
         Whether to learn an intercept. It has its own accumulator, like any feature.
     max_iter : int, default=100

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from ..arithmetic.jit import declared
 from ..arithmetic.lanes import any_lane, updated
 from ..arithmetic.rounding import gathered, noise_of_record
@@ -54,6 +56,11 @@ class Batched(NamedTuple):
     def last_row(self, t):
         last = t + max(int(self.rows), int(self.fraction * t))
         return last + (last & 0xFFFFFFFF == 0xFFFFFFFF)  # the next first row is not 0 to any record
+
+    def first_of_size(self, size):
+        if self.rows >= size:
+            return 0
+        return int(size / self.fraction) + 1 if self.fraction > 0.0 else np.inf
 
     def settled(self, record, t, row):
         like = found(record, "weight", record.sum)

@@ -173,6 +173,12 @@ def last_row(self, t):
     return t + 1
 
 
+@generic
+def first_of_size(self, size):
+    """After how many rows batches have that many rows; infinity if never."""
+    return np.inf if size > 1 else 0
+
+
 @generic(delegated=False)
 def advanced(self, record, g, row):
     """The record after the gradient ``g`` and the step that it makes."""

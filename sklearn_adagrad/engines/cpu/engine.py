@@ -6,11 +6,9 @@ from ...arithmetic.jit import read_only, variant
 from ...arithmetic.lanes import SIZE, padded
 from ...arithmetic.prepared import prepared
 from ...formulas.losses import Multinomial
-from ...formulas.batches import Batched
-from ...formulas.rules import Settings, is_batched, is_importance_aware, is_lazy, is_scale_free
+from ...formulas.rules import Settings, is_importance_aware, is_lazy, is_scale_free
 from ...input.rows import Rows, Verdict, bits_of
 from ...model.binding import reading
-from ...model.combinations import chain
 from ...model.state import by_head
 from . import heads as several
 from . import one_head as single
@@ -23,16 +21,15 @@ from .mixture import Mixture, Unmixed
 from .one_head import Ahead, Batch, Learner, Limits, Steps
 from .one_row import take  # noqa: F401
 from .scaling import Scaling, Unscaled
-from .side_by_side import Block, learn_side_by_side
-from .team import together
+from .side_by_side import learn_together, rows_alone
+from .team import allowed, together
 
 # How many entries ahead memory is asked for entries and records: far enough to hide the
 # trip there, near enough for the first-level cache. A model that a second-level cache holds
 # need not be asked for.
 _ENTRIES_AHEAD, _RECORDS_AHEAD = 480, 160
 _CACHE = 2**20
-# How many entries a batch must have for several threads, and how many they learn between meetings.
-_ENTRIES_TOGETHER, _BLOCK_ENTRIES, _BLOCK_ROWS = 2**14, 2**14, 1024
+_ENTRIES_TO_SCORE = 2**18  # times heads, that are worth a thread
 _NO_SCORES = np.empty((0, 1))
 _NO_BATCH, _NO_SHARES = np.empty(0, np.int64), np.empty((2, 0))
 
@@ -54,59 +51,24 @@ def learn(
     with ``refuses`` too, only if it is not the row that is out of range for a model of zeros.
     ``scores``, of shape (n_rows, n_heads), receives those of each row just before it is learnt;
     of learners that are averaged the mean. ``has_unit`` says that scores are in the units of the
-    targets.
+    targets. Where rows can be learnt together, up to ``n_jobs`` threads do so, to the same bits.
     """
-    alone = order
-    if n_jobs > 1 and state.n_heads == 1 and is_batched(bound.rule):
-        alone = order[: _rows_alone(rows, bound, state)]
-    for part in (alone, order[len(alone) :]):
-        if len(part) == 0:
-            continue
-        kernel, arguments = _learning(
-            rows, part, targets, weights, loss, bound, state, fit_intercept,
-            Limits(limit, max_abs, bound.max_norm, drops, refuses), _longest_of(rows), has_unit,
-            scores,
-        )  # fmt: skip
-        done = (
-            kernel(*arguments) if part is alone else _side_by_side(arguments, rows, bound, n_jobs)
-        )
-        if done < len(part):
-            return part[done]
+    limits = Limits(limit, max_abs, bound.max_norm, drops, refuses)
+    longest, n_jobs = _longest_of(rows), allowed(n_jobs)
+    begun = rows_alone(rows, bound, state) if n_jobs > 1 else len(order)
+    for part, n_threads in ((order[:begun], 1), (order[begun:], n_jobs)):
+        if len(part) > 0:
+            kernel, arguments = _learning(
+                rows, part, targets, weights, loss, bound, state, fit_intercept, limits, longest,
+                has_unit, scores,
+            )  # fmt: skip
+            if n_threads > 1:
+                done = learn_together(n_threads, bound.rule, longest, *arguments[:-1])
+            else:
+                done = kernel(*arguments)
+            if done < len(part):
+                return part[done]
     return None
-
-
-def _rows_alone(rows, bound, state):
-    """How many rows a single thread learns before batches are large enough for several."""
-    n_rows, n_entries = len(rows.indptr) - 1, len(rows.indices)
-    enough = int(_ENTRIES_TOGETHER * n_rows / max(1, n_entries)) + 1
-    for each in chain(bound.rule):
-        if isinstance(each, Batched):
-            if each.rows >= enough:
-                return 0
-            if each.fraction == 0.0:
-                return n_rows
-            return max(0, int(enough / each.fraction) - state.t)
-
-
-def _side_by_side(arguments, rows, bound, n_jobs):
-    """Let a team of threads run the loop."""
-    batch, judge, learner, steps, arrays, limits, ahead, _ = arguments
-    room = _BLOCK_ENTRIES + _longest_of(rows)
-    index, dtype = rows.indices.dtype, rows.values.dtype
-    most = _BLOCK_ROWS
-    block = Block(
-        np.zeros(16, np.int64), np.zeros(16 * n_jobs, np.int64)[::16], np.zeros((n_jobs, most), np.int64),
-        np.empty(most), np.empty(most), np.empty(most, dtype),
-        np.empty((n_jobs, n_jobs + 16), np.uintp), np.empty((n_jobs, most + 1, n_jobs), np.uintp),
-        np.empty((n_jobs, n_jobs * room), index), np.empty((n_jobs, n_jobs * room), dtype),
-    )  # fmt: skip
-    kernel = variant(learn_side_by_side, bound.rule)
-    sizes = n_jobs, most, _BLOCK_ENTRIES
-
-    def run(who):
-        return kernel(batch, judge, learner, steps, arrays, limits, ahead, block, sizes, who)
-
-    return together(n_jobs, run)
 
 
 def prepared_learn(
@@ -155,14 +117,30 @@ def _learning(
     return variant(several.learn_heads, bound.rule), arguments
 
 
-def scores(rows, bits, n_features, bound, state, *, clips=False):
+def scores(rows, bits, n_features, bound, state, *, clips=False, n_jobs=1):
     """Scores of all rows, with a column for each head or mean, and the ``Verdict`` on the rows.
 
-    With ``clips``, values beyond the scale of their column count as that.
+    With ``clips``, values beyond the scale of their column count as that. ``n_jobs`` threads share
+    the rows if they are many.
     """
-    out = np.empty((len(rows.indptr) - 1, state.n_outputs if bound.mixes else state.n_heads))
+    n_rows = len(rows.indptr) - 1
+    out = np.empty((n_rows, state.n_outputs if bound.mixes else state.n_heads))
     longest = min(_longest_of(rows), n_features, len(rows.indices))  # the rows may be broken
-    kernel, arguments = _scoring(rows, bits, n_features, bound, state, longest, out, clips)
+    n_jobs = min(allowed(n_jobs), n_rows, 1 + len(rows.indices) * state.n_heads // _ENTRIES_TO_SCORE)
+    if n_jobs > 1 and every_row.inspect(rows, bits, n_features, 0, 0)[0]:
+
+        def score_part(who):
+            part = who * n_rows // n_jobs, (who + 1) * n_rows // n_jobs
+            given = rows, bits, n_features, bound, state, longest, out, clips, part
+            kernel, arguments = _scoring(*given)
+            return kernel(*arguments)
+
+        found = together(n_jobs, score_part)
+        is_valid, smallest, largest = zip(*found, strict=True)
+        return out, Verdict(all(is_valid), min(smallest), max(largest))
+    kernel, arguments = _scoring(
+        rows, bits, n_features, bound, state, longest, out, clips, (0, n_rows)
+    )
     return out, Verdict(*kernel(*arguments))
 
 
@@ -173,12 +151,13 @@ def prepared_scores(rows, bound, state, out):
     """
     rows = Rows(*map(read_only, rows))
     bits = bits_of(rows.values)
-    longest = len(rows.indices)
-    return prepared(_scoring(rows, bits, state.n_features, bound, state, longest, out))
+    longest, part = len(rows.indices), (0, len(rows.indptr) - 1)
+    given = rows, bits, state.n_features, bound, state, longest, out, False, part
+    return prepared(_scoring(*given))
 
 
-def _scoring(rows, bits, n_features, bound, state, longest, out, clips=False):
-    """The kernel that scores rows, and its arguments."""
+def _scoring(rows, bits, n_features, bound, state, longest, out, clips, part):
+    """The kernel that scores the rows of a part, from a first one to a last, and its arguments."""
     learner = _learner(bound, state, True)
     learner = learner._replace(
         rule=reading(bound.rule), intercept_rule=reading(bound.intercept_rule)
@@ -189,12 +168,12 @@ def _scoring(rows, bits, n_features, bound, state, longest, out, clips=False):
     arrays = arrays._replace(**{name: read_only(getattr(arrays, name)) for name in names})
     if state.n_heads == 1:
         ahead = _ahead(rows, state)
-        arguments = rows, bits, n_features, learner, scaling, arrays, ahead, out[:, 0]
+        arguments = rows, bits, n_features, learner, scaling, arrays, ahead, out[:, 0], part
         return variant(single.score, learner.rule), arguments
     nothing = np.empty(0, state.dtype)
     steps = Steps(scaling, _pending(state), NoJudge(), nothing, nothing)
     mixture, buffers = _mixture(bound, state), _buffers(state)
-    arguments = rows, bits, n_features, learner, steps, mixture, arrays, buffers, out
+    arguments = rows, bits, n_features, learner, steps, mixture, arrays, buffers, out, part
     return variant(several.score_heads, learner.rule), arguments
 
 

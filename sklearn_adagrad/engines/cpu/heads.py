@@ -185,13 +185,13 @@ def learn_heads(batch, loss, learner, steps, mixture, heads, limits, ahead, buff
 
 
 @compiled
-def score_heads(rows, bits, n_features, learner, steps, mixture, heads, buffers, out):
-    """Write the scores of every row into ``out``; the rest as ``score`` does with one head."""
+def score_heads(rows, bits, n_features, learner, steps, mixture, heads, buffers, out, part):
+    """Write the scores of a part of the rows into ``out``, as ``score`` does with one head."""
     n_rows = len(rows.indptr) - 1
     t = heads.totals[0]["t"]
     valid, smallest, largest = True, bits.unsigned, bits.words.dtype.type(0)
-    for first in range(0, n_rows, BLOCK):
-        last = first + BLOCK if first + BLOCK < n_rows else n_rows
+    for first in range(part[0], part[1], BLOCK):
+        last = first + BLOCK if first + BLOCK < part[1] else part[1]
         valid, low, high = inspect(rows, bits, n_features, first, last)
         smallest = low if low < smallest else smallest
         largest = high if high > largest else largest

@@ -356,8 +356,8 @@ def learn(batch, loss, learner, steps, state, limits, ahead, settled_records):
 
 
 @compiled
-def score(rows, bits, n_features, learner, scaling, state, ahead, out):
-    """Write the score of every row into ``out``, and return what ``inspect`` would of the rows.
+def score(rows, bits, n_features, learner, scaling, state, ahead, out, part):
+    """Write the scores of a part of the rows into ``out``; return what ``inspect`` would of them.
 
     Rows are scored right after their inspection. If they are not valid, or not finite,
     ``out`` is of no use. No settled records are kept: any array will do.
@@ -365,8 +365,8 @@ def score(rows, bits, n_features, learner, scaling, state, ahead, out):
     n_rows = len(rows.indptr) - 1
     row = context_at(learner.rule, learner.settings, state.totals[0]["t"])
     valid, smallest, largest = True, bits.unsigned, bits.words.dtype.type(0)
-    for first in range(0, n_rows, BLOCK):
-        last = first + BLOCK if first + BLOCK < n_rows else n_rows
+    for first in range(part[0], part[1], BLOCK):
+        last = first + BLOCK if first + BLOCK < part[1] else part[1]
         valid, low, high = inspect(rows, bits, n_features, first, last)
         smallest = low if low < smallest else smallest
         largest = high if high > largest else largest

@@ -15,12 +15,14 @@ import numpy as np
 
 from ...arithmetic.arrays import load
 from ...arithmetic.atomics import meet
-from ...arithmetic.jit import compiled, inlined
+from ...arithmetic.jit import compiled, inlined, variant
 from ...arithmetic.lanes import WIDTH
 from ...arithmetic.rounding import noise_of
 from ...arithmetic.tuples import replaced
 from ...formulas.rules import (
     advanced,
+    first_of_size,
+    is_batched,
     last_row,
     local,
     settled,
@@ -31,7 +33,11 @@ from .one_head import fetch_records, learn_intercept, row_at, score_row
 from .records import gather, scatter
 from .rows import fetch_row, max_abs_of, norm_of, span
 from .subnormal import flush, restore
+from .team import together
 
+# How many entries a batch must have, and how many there are between two meetings.
+_ENTRIES, _BLOCK_ENTRIES, _BLOCK_ROWS = 2**15, 2**15, 2048
+_LINE = 16  # numbers between those of two threads
 # Features are owned in groups that are close in memory.
 _GROUP = 3
 _SPREAD = np.uint32(0x9E3779B1)
@@ -115,6 +121,9 @@ def learn_side_by_side(batch, loss, learner, steps, state, limits, ahead, block,
     start, end = steps.pending.rows[0], steps.pending.rows[1]
     places, met, done, p, last = block.places[who], 0, len(order), 0, len(order) - 1
     while p < len(order):
+        if weights[order[p]] == 0:
+            p += 1
+            continue
         if t >= end:
             start, end = t, last_row(rule, t)
         size, entries = 0, 0
@@ -156,14 +165,14 @@ def learn_side_by_side(batch, loss, learner, steps, state, limits, ahead, block,
                 _end_row(block, who, np.uintp(r - first), n_owners)
             else:
                 _list_entries(rows, block, who, np.uintp(r - first), i, gradient, n_owners)
-        block.fits[who] = fitting
+        block.fits[who, 0] = fitting
         met += n
         meet(block.counter, met)
         fitting, others = 0, True
         for m in range(n):
             share = (m + 1) * size // n - m * size // n
-            fitting += block.fits[m] if others else 0
-            others = others and block.fits[m] == share
+            fitting += block.fits[m, 0] if others else 0
+            others = others and block.fits[m, 0] == share
         row = row_at(rows, rule, learner.settings, start + 1, start + 1)
         if not 0 <= row.lr < np.inf:
             fitting = 0
@@ -200,3 +209,35 @@ def learn_side_by_side(batch, loss, learner, steps, state, limits, ahead, block,
         steps.pending.rows[0], steps.pending.rows[1] = start, end
     restore(before)
     return done
+
+
+# --- who learns together, and when ----------------------------------------------------------------
+
+
+def rows_alone(rows, bound, state):
+    """How many rows one thread learns before there is work enough for several, if ever."""
+    n_rows = len(rows.indptr) - 1
+    if state.n_heads > 1 or not is_batched(bound.rule) or "batch_shares" in state.beside:
+        return n_rows
+    enough = 1 + _ENTRIES * n_rows // max(1, len(rows.indices))  # rows in a batch
+    alone = max(0, first_of_size(bound.rule, enough) - state.t)
+    return alone if (n_rows - alone) * len(rows.indices) > _ENTRIES * n_rows else n_rows
+
+
+def learn_together(n, rule, longest, batch, judge, learner, steps, state, limits, ahead):
+    """What the kernel returns, which ``n`` threads run."""
+    index, dtype = batch.rows.indices.dtype, batch.rows.values.dtype
+    room, size = n * (_BLOCK_ENTRIES + longest), (n, _BLOCK_ROWS, _BLOCK_ENTRIES)
+    block = Block(
+        np.zeros(_LINE, np.int64), np.zeros((n, _LINE), np.int64),
+        np.zeros((n, _BLOCK_ROWS), np.int64), *(np.empty(_BLOCK_ROWS) for _ in range(2)),
+        np.empty(_BLOCK_ROWS, dtype), np.empty((n, n + _LINE), np.uintp),
+        np.empty((n, _BLOCK_ROWS + 1, n), np.uintp), np.empty((n, room), index),
+        np.empty((n, room), dtype),
+    )  # fmt: skip
+    kernel = variant(learn_side_by_side, rule)
+
+    def run(who):
+        return kernel(batch, judge, learner, steps, state, limits, ahead, block, size, who)
+
+    return together(n, run)[0]

@@ -8,7 +8,14 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 
+from numba.core import config
+
 _idle = []  # teams that nobody uses
+
+
+def allowed(n):
+    """How many of ``n`` threads numba's settings allow; joblib has some for its workers."""
+    return 1 if config.DISABLE_JIT else min(n, config.NUMBA_NUM_THREADS)
 
 
 class Team:
@@ -18,7 +25,7 @@ class Team:
         self.n, self._threads = n, ThreadPoolExecutor(n, "sklearn_adagrad")
 
     def run(self, function):
-        """What ``function(who)`` returns in the thread ``who`` that comes first.
+        """What ``function(who)`` returns in each thread.
 
         It is called in all threads or, if one cannot begin, in none.
         """
@@ -42,7 +49,7 @@ class Team:
                 interrupt = error
         if interrupt is not None:
             raise interrupt
-        return tasks[0].result()
+        return [task.result() for task in tasks]
 
 
 def together(n, function):

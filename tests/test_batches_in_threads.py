@@ -1,0 +1,178 @@
+"""Rows of a batch that several threads learn: the same bits as one."""
+
+import threading
+
+import joblib
+import numpy as np
+import pytest
+from common import all_bits, bits, every_dtype, every_estimator, random_rows, random_targets, stream
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from problems import learn
+from stacks import BATCHED, name_of, rule_problems
+from test_exactness import cut
+from threadpoolctl import threadpool_limits
+
+from sklearn_adagrad import AdagradClassifier, AdagradRegressor
+from sklearn_adagrad._sklearn import _openmp_effective_n_threads
+from sklearn_adagrad.engines.cpu import engine, side_by_side, team
+
+ONE_HEAD = [case for case in BATCHED if "scale" not in case[0] and "importance" not in case[0]]
+
+
+LIMIT = "sklearn_adagrad.estimators.parameters._openmp_effective_n_threads"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small():
+    """Let few rows be worth threads, as many as are asked for."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (("_ENTRIES", 0), ("_BLOCK_ENTRIES", 12), ("_BLOCK_ROWS", 5)):
+            patch.setattr(side_by_side, name, value)
+        patch.setattr(engine, "_ENTRIES_TO_SCORE", 1)
+        patch.setattr(engine, "allowed", lambda n: n)
+        patch.setattr(LIMIT, lambda **_: 8)
+        yield
+
+
+@pytest.mark.parametrize("case", ONE_HEAD, ids=name_of)
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_the_number_of_threads_makes_no_difference(case, data):
+    problem = data.draw(rule_problems(case, data.draw(st.sampled_from([np.float32, np.float64]))))
+    problem["model"].set_params(batch_size=data.draw(st.sampled_from([2, 7, 64, 0.1, 0.5])))
+    alone = learn(problem)
+    problem["model"].set_params(n_jobs=data.draw(st.sampled_from([2, 3])))
+    together = learn(problem, cut(data, len(problem["y"])))
+    assert bits(together) == bits(alone)
+    np.testing.assert_array_equal(together.predict(problem["X"]), alone.predict(problem["X"]))
+
+
+@every_estimator
+@every_dtype
+@pytest.mark.parametrize("parameters", [{}, {"lr": 0.1}], ids=str)
+def test_predictions(estimator, dtype, parameters):
+    """Of every kind of model, and of rows that cannot be read."""
+    rng = np.random.default_rng(0)
+    X = random_rows(rng, 99, dtype=dtype)
+    y = random_targets(rng, estimator, "squared_error", 99, n_classes=3)
+    model = stream(estimator(**parameters), X, y, classes=range(3))
+    alone = model._scores(X)
+    for n_jobs in (2, 5):
+        np.testing.assert_array_equal(model.set_params(n_jobs=n_jobs)._scores(X), alone)
+        broken = X.copy()
+        broken.indices[-1] = 1000
+        with pytest.raises(ValueError, match="row 98|column|index"):
+            model.predict(broken)
+        broken = X.copy()
+        broken.data[5] = np.nan
+        with pytest.raises(ValueError, match="NaN"):
+            model.predict(broken)
+        broken = X.copy()
+        broken.indptr[50] = 2**30
+        with pytest.raises(ValueError, match="indptr"):
+            model.predict(broken)
+
+
+@pytest.mark.parametrize("bad", [0, 11, 29, 59])
+@pytest.mark.parametrize("batch_size", [10, 60, 0.5])
+def test_a_row_out_of_range_is_named_and_not_learnt(bad, batch_size):
+    rng = np.random.default_rng(0)
+    X, y = random_rows(rng, 60), rng.standard_normal(60)
+    y[bad] = 1e300
+    models = [AdagradRegressor(lr=0.1, batch_size=batch_size, n_jobs=n) for n in (1, 2, 3)]
+    for model in models:
+        with pytest.raises(FloatingPointError, match=f"row {bad} "):
+            model.partial_fit(X, y)
+    for model in models[1:]:
+        if bad:
+            assert bits(model) == bits(models[0])
+
+
+def test_fit_and_progressive_scores():
+    rng = np.random.default_rng(0)
+    X, y = random_rows(rng, 60), random_targets(rng, AdagradClassifier, "log_loss", 60)
+    found = []
+    for n in (1, 2):
+        model = AdagradClassifier(lr=0.1, batch_size=0.2, n_jobs=n, random_state=0, max_iter=3,
+                                  tol=None, early_stopping=True)  # fmt: skip
+        model.fit(X, y)
+        scores = model._progressive_partial_fit(X, y)
+        found.append((bits(model), scores.tobytes(), model.validation_loss_curve_))
+    assert found[0] == found[1]
+
+
+def test_callers_in_several_threads():
+    """Each has threads of its own: nobody waits for somebody who waits."""
+    rng = np.random.default_rng(0)
+    X, y = random_rows(rng, 200), rng.standard_normal(200)
+    alone = AdagradRegressor(lr=0.1, batch_size=50).partial_fit(X, y)
+    models = [AdagradRegressor(lr=0.1, batch_size=50, n_jobs=2) for _ in range(6)]
+    threads = [threading.Thread(target=model.partial_fit, args=(X, y)) for model in models]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert all(bits(model) == bits(alone) for model in models)
+
+
+def _learnt_in_a_process(X, y):
+    return AdagradRegressor(lr=0.1, batch_size=50, n_jobs=2).partial_fit(X, y).coef_
+
+
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing", "threading"])
+def test_in_joblib(backend):
+    """multiprocessing forks: the threads of this process are not there."""
+    rng = np.random.default_rng(0)
+    X, y = random_rows(rng, 200), rng.standard_normal(200)
+    alone = _learnt_in_a_process(X, y)
+    with joblib.parallel_config(backend, n_jobs=2):
+        found = joblib.Parallel()(joblib.delayed(_learnt_in_a_process)(X, y) for _ in range(4))
+    for each in found:
+        np.testing.assert_array_equal(each, alone)
+
+
+def test_what_limits_the_number(monkeypatch):
+    monkeypatch.setattr(LIMIT, _openmp_effective_n_threads)
+    model = AdagradRegressor(n_jobs=-1)
+    assert AdagradRegressor()._n_threads() == 1
+    assert model._n_threads() == joblib.effective_n_jobs(-1)
+    with threadpool_limits(1):
+        assert model._n_threads() == 1
+    assert team.allowed(10**6) == team.config.NUMBA_NUM_THREADS
+
+
+def test_an_interrupt_waits_for_the_threads():
+    interrupted = []
+
+    def stop():
+        interrupted.append(True)
+        raise KeyboardInterrupt
+
+    # In the place of a signal: the second wait is by the loop that begins anew.
+    waits, real = iter([stop, None]), team.wait
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(team, "wait", lambda tasks: (next(waits) or (lambda: real(tasks)))())
+        done = []
+        with pytest.raises(KeyboardInterrupt):
+            team.together(2, done.append)
+    assert interrupted == [True]
+    assert sorted(done) == [0, 1]
+
+
+def test_an_error_in_a_thread_is_raised():
+    def fail(who):
+        raise ValueError(who)
+
+    with pytest.raises(ValueError, match="0"):
+        team.together(2, fail)
+
+
+def test_reading_beside_threads():
+    rng = np.random.default_rng(0)
+    X, y = random_rows(rng, 100), rng.standard_normal(100)
+    model = AdagradRegressor(lr=0.1, batch_size=30, n_jobs=2).partial_fit(X, y)
+    before = all_bits(model)
+    model.predict(X)
+    model.coef_  # noqa: B018
+    assert all_bits(model) == before
