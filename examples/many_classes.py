@@ -39,14 +39,14 @@ LEARNERS = {
 STYLES = [("#D55E00", "--", "s"), ("#009E73", ":", "^"), ("#0072B2", "-", "o")]
 
 
-def texts():
+def texts(rows=ROWS):
     """TF-IDF rows."""
     rng = np.random.default_rng(0)
     share = 1.0 / np.arange(1, VOCABULARY + 1)
-    words = rng.choice(VOCABULARY, (ROWS, WORDS), p=share / share.sum())
+    words = rng.choice(VOCABULARY, (rows, WORDS), p=share / share.sum())
     columns = rng.integers(2**BITS, size=VOCABULARY)[words]
-    indptr = np.arange(0, ROWS * WORDS + 1, WORDS)
-    X = csr_array((np.ones(ROWS * WORDS), columns.ravel(), indptr), shape=(ROWS, 2**BITS))
+    indptr = np.arange(0, rows * WORDS + 1, WORDS)
+    X = csr_array((np.ones(rows * WORDS), columns.ravel(), indptr), shape=(rows, 2**BITS))
     X.sum_duplicates()
     return TfidfTransformer(sublinear_tf=True).fit_transform(X).astype(np.float32)
 

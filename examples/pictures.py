@@ -1,14 +1,15 @@
 """Draw the pictures of the documentation anew, in docs/images.
 
-    python examples/pictures.py                             # six of them: about six minutes
+    python examples/pictures.py                             # seven of them: about seven minutes
     python examples/pictures.py click_through search_rates  # only these
     python examples/pictures.py --texts texts.jsonl.gz      # the 20 newsgroups, not downloaded
-    python examples/pictures.py --texts texts.jsonl.gz --clicks train.tsv   # all eight
+    python examples/pictures.py --texts texts.jsonl.gz --clicks train.tsv   # all nine
 
-Each is drawn by the example of its name with nothing but its defaults, in a process of its own; the
-two of plot_rates.py only where files of clicks (in Criteo's format) and of texts are named. The
-latter is one of those that text_pipeline.py reads. many_classes shows seconds and wants a machine
-that does nothing else; the others come out the same wherever the arithmetic does.
+Each is drawn by the example of its name (batches by plot_batches.py) with nothing but its defaults,
+in a process of its own; the two of plot_rates.py only where files of clicks (in Criteo's format)
+and of texts are named. The latter is one of those that text_pipeline.py reads. many_classes shows
+seconds and wants a machine that does nothing else; the others come out the same wherever the
+arithmetic does.
 """
 
 import argparse
@@ -20,9 +21,10 @@ from text_pipeline import FOUR
 
 EXAMPLES = [
     "click_through", "click_stream", "text_pipeline", "many_classes", "search_rates",
-    "sparse_models",
+    "sparse_models", "batches",
 ]  # fmt: skip
-FROM_FILES = {"no_tuning": [], "no_tuning_readme": ["--small"]}  # by plot_rates.py
+DRAWN_BY = {"batches": "plot_batches", "no_tuning": "plot_rates", "no_tuning_readme": "plot_rates"}
+FROM_FILES = {"no_tuning": [], "no_tuning_readme": ["--small"]}
 HERE = Path(__file__).parent
 IMAGES = HERE.parent / "docs" / "images"
 
@@ -30,7 +32,7 @@ IMAGES = HERE.parent / "docs" / "images"
 def draw(name: str, options: list) -> bool:
     """Whether the example succeeded."""
     print(f"\n{name}", flush=True)
-    example = "plot_rates" if name in FROM_FILES else name
+    example = DRAWN_BY.get(name, name)
     picture = IMAGES / f"{name}.png"
     command = [sys.executable, HERE / f"{example}.py", *options, "--picture", picture]
     return subprocess.run(command, check=False).returncode == 0

@@ -37,7 +37,9 @@ def test_one_command_draws_every_committed_picture(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "example", [[name] for name in DRAWN if "no_tuning" not in name] + [["plot_rates", "a", "b"]]
+    "example",
+    [[name] for name in DRAWN if "no_tuning" not in name and name != "batches"]
+    + [["plot_batches"], ["plot_rates", "a", "b"]],
 )
 def test_picture_in_no_folder_is_refused_at_once(example, call, capsys):
     with pytest.raises(SystemExit):
@@ -48,6 +50,12 @@ def test_picture_in_no_folder_is_refused_at_once(example, call, capsys):
 def test_picture_goes_where_it_is_told(call):
     call("click_through", *SHORT, "--picture", "mine.png")
     assert [path.name for path in Path().iterdir()] == ["mine.png"]
+
+
+def test_batches_are_drawn(call, capsys):
+    call("plot_batches", "--rows", "600", "--lr", "0.1", "--picture", "mine.png")
+    assert [path.name for path in Path().iterdir()] == ["mine.png"]
+    assert capsys.readouterr().out.count("600 rows") == 3
 
 
 def test_picture_goes_to_temporary_files(tmp_path):

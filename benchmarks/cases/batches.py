@@ -1,9 +1,10 @@
 """Rows learnt in batches, beside the same rows learnt one by one: losses as ratios.
 
 Batches of a fraction of the rows learnt so far, and of fixed sizes. A quarter of the rows is held
-out. Losses: of each row before it is learnt, in one pass; held out after one pass; held out after
-three. Plain Adagrad learns with that of 12 rates which is the best row by row; it is left out where
-columns differ so much in scale that no rate is of use.
+out. Losses: of each row by the weights at the start of its batch, in one pass; held out after one
+pass; with a plain rate, which calls of ``partial_fit`` serve for epochs too, held out after three.
+That rate is the best of 12 row by row; it is left out where columns differ so much in scale that
+none is of use.
 """
 
 import math
@@ -46,23 +47,23 @@ def _compared(name, X, y):
     several = {"multi_class": "multinomial"} if len(np.unique(y)) > 2 else {}
     cut = len(y) * 3 // 4
     lost = partial(_losses, (X[:cut], y[:cut]), (X[cut:], y[cut:]), np.unique(y), **several)
-    best = min(RATES, key=lambda lr: lost(passes=1, lr=lr)[0])
+    best = min(RATES, key=lambda lr: lost(1, lr=lr)[LOSSES[0]])
     learners = [('lr="auto"', "auto")]
     if not name.startswith(real.UNSCALED):
         learners.insert(0, (f"lr={best:.2g}", best))
     for who, lr in learners:
-        alone = lost(lr=lr)
+        passes = 1 if lr == "auto" else 3
+        alone = lost(passes, lr=lr)
         for setting, size in SIZES.items():
-            ratios = [found / one for found, one in zip(lost(lr=lr, batch_size=size), alone,
-                                                        strict=True)]  # fmt: skip
+            found = lost(passes, lr=lr, batch_size=size)
             record = {"data": name, "rows": cut, "contestant": who, "setting": setting}
-            record |= dict(zip(LOSSES, ratios, strict=True))
-            record |= {f"{each}_loss": loss for each, loss in zip(LOSSES, alone, strict=True)}
+            for each in alone:
+                record |= {each: found[each] / alone[each], f"{each}_loss": alone[each]}
             yield judge(record, "held_out", at_most=1.005) if setting == "1/128" else record
 
 
-def _losses(learnt, held_out, classes, passes=3, **parameters):
-    """The progressive loss of one pass, then held-out losses after the first and the last pass."""
+def _losses(learnt, held_out, classes, passes, **parameters):
+    """By name; after one pass there are two of them."""
     model, found = AdagradClassifier(**parameters), []
     try:
         for n in range(passes):
@@ -72,8 +73,8 @@ def _losses(learnt, held_out, classes, passes=3, **parameters):
             if n in (0, 2):
                 found.append(_loss(model, *held_out))
     except FloatingPointError:  # it diverged
-        return [math.inf] * 3
-    return found
+        found = [math.inf] * (2 if passes == 1 else 3)
+    return dict(zip(LOSSES, found, strict=False))
 
 
 def _loss(model, X, y):
