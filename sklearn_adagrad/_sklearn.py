@@ -18,12 +18,11 @@ from sklearn.model_selection._validation import (
     _warn_or_raise_about_fit_failures,
 )
 
-# How many threads scikit-learn's own loops would use: threadpoolctl limits it, and joblib within its
-# workers.
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
-
 # Whether sparse results are arrays or matrices, by scikit-learn's option ``sparse_interface``.
 from sklearn.utils import _align_api_if_sparse
+
+# How many threads scikit-learn's own loops would use, which threadpoolctl limits.
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
 # What ``_parameter_constraints`` are written in.
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions

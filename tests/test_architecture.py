@@ -118,7 +118,8 @@ def test_compiled_part_imports_the_compiler_and_numpy_only(path):
     elif NAMES[path].startswith(("formulas/", "model/")):
         assert outside <= {"numpy"}
     else:
-        more = {"plotting": "matplotlib", "search/base": "joblib", "readers/sources": "fsspec"}
+        more = {"plotting": "matplotlib", "readers/sources": "fsspec"}
+        more |= dict.fromkeys(("search/base", "estimators/parameters"), "joblib")
         also = {more.get(NAMES[path]), more.get(floor_of(path))}
         assert outside <= {"numpy", "scipy", "sklearn"} | also
 

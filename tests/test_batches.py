@@ -1,6 +1,7 @@
 """Rows that are learnt together."""
 
 import pickle
+from typing import NamedTuple
 
 import numpy as np
 import oracle
@@ -32,6 +33,7 @@ from test_rules_against_oracle import assert_same, expected
 
 from sklearn_adagrad import AdagradClassifier, AdagradClassifierCV, AdagradRegressor, load
 from sklearn_adagrad.model.state import settle
+from sklearn_adagrad.rules import replaced
 
 every_batched_case = pytest.mark.parametrize("case", BATCHED, ids=name_of)
 FEW_BATCHED = [case for case in BATCHED if case in FEW]
@@ -265,3 +267,20 @@ def test_fit_ends_with_all_rows():
     X, y = np.eye(10), np.arange(10) % 2
     model = AdagradClassifier(lr=0.1, batch_size=1000, max_iter=1, tol=None).fit(X, y)
     assert (np.sign(model.coef_[0]) == 2 * y - 1).all()
+
+
+class Summing(NamedTuple):
+    """A rule whose record has an entry that batches keep too."""
+
+    def start(self, settings):
+        return {"weight": 0.0, "sum": 0.0}
+
+    def step(self, record, g, row):
+        return replaced(record, "sum", record.sum + g), row.lr * g
+
+
+def test_names_that_batches_need():
+    X, y = np.eye(4), np.arange(4.0)
+    AdagradRegressor(rule=Summing(), lr=0.1).partial_fit(X, y)
+    model = AdagradRegressor(rule=Summing(), lr=0.1, batch_size=2)
+    assert_refused(model, "partial_fit", "Batched keeps an entry 'sum'", X, y)

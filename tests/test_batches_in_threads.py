@@ -62,7 +62,7 @@ def test_predictions(estimator, dtype, parameters):
         np.testing.assert_array_equal(model.set_params(n_jobs=n_jobs)._scores(X), alone)
         broken = X.copy()
         broken.indices[-1] = 1000
-        with pytest.raises(ValueError, match="row 98|column|index"):
+        with pytest.raises(ValueError, match=r"row 98|column|index"):
             model.predict(broken)
         broken = X.copy()
         broken.data[5] = np.nan

@@ -147,6 +147,7 @@ MISTAKES = {
     "write NAME=KIND": ["train", "a.csv", "--target", "y", "--field", "price"],
     "fields['p'] must be": ["train", CLICKS, "--target", "clicked", "--field", "p=big"],
     "lr": ["train", CLICKS, "--target", "clicked", "--lr", "-1"],
+    "batch_size": ["train", CLICKS, "--target", "clicked", "--batch-size", "1/0"],
     "not for --regression": ["train", "a.vw", "--regression", "--classes", "1,2"],
     "is no model": ["predict", CLICKS],
     "There are no rows": ["train", os.devnull, "--format", "vw"],
@@ -173,6 +174,7 @@ def test_usage(capsys):
         ["train"],
         ["predict", "x"],
         ["train", "x", "-m", "y", "--lr", "z"],
+        ["train", "x", "-m", "y", "--batch-size", "1/x"],
     ):
         with pytest.raises(SystemExit) as stopped:
             main(arguments)

@@ -245,10 +245,11 @@ def updated(record, condition, other):
 @emits(updated)
 def _updated(record, condition, other):
     def emit(context, builder, args):
-        pairs = zip(record.types, other.types, *(cgutils.unpack_tuple(builder, each)
-                                                 for each in (args[0], args[2])), strict=True)  # fmt: skip
+        old_fields, new_fields = (cgutils.unpack_tuple(builder, args[n]) for n in (0, 2))
         fields = []
-        for kind, given, old, new in pairs:
+        for kind, given, old, new in zip(
+            record.types, other.types, old_fields, new_fields, strict=True
+        ):
             if not isinstance(kind, Lanes):
                 new = context.cast(builder, new, given, kind)
             fields.append(builder.select(args[1], new, old))

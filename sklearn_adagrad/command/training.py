@@ -71,10 +71,10 @@ def _rate(text):
 
 
 def _batch_size(text):
-    over, _, under = text.partition("/")
-    if under:
-        return float(over) / float(under)
-    return float(text) if "." in text else int(text)
+    over, sign, under = text.partition("/")
+    if sign:
+        return int(over) / max(0.5, int(under))  # 1/0 is 2.0: out of range
+    return int(text) if text.isdigit() else float(text)
 
 
 # What argparse calls them in an error.

@@ -180,7 +180,9 @@ def bind(
     start = {}
     for each in reversed(list(chain(rule))):
         if hasattr(each, "start"):
-            start |= each.start(settings)
+            begun = each.start(settings)
+            _check_names(each, begun.keys() & start.keys())
+            start |= begun
     rule = _numbers(rule)
     return BoundRule(rule, _for_intercept(rule), settings, start, [arguments])
 
@@ -218,6 +220,15 @@ def _with_feature_penalty(rule, alpha):
     if getattr(rule, "is_outermost", False):
         return rule._replace(rule=FeaturePenalty(rule.rule, alpha))
     return FeaturePenalty(rule, alpha)
+
+
+def _check_names(link, names):
+    """Refuse a rule of the user's whose records have names that those of a wrapper have too."""
+    if names and type(link).__module__.partition(".")[0] == __name__.partition(".")[0]:
+        raise ValueError(
+            f"{type(link).__name__} keeps an entry {min(names)!r} in the record of each weight, and "
+            "so does the rule that it wraps: give that another name."
+        )
 
 
 def _in_batches(rule, batch_size):

@@ -126,7 +126,9 @@ def scores(rows, bits, n_features, bound, state, *, clips=False, n_jobs=1):
     n_rows = len(rows.indptr) - 1
     out = np.empty((n_rows, state.n_outputs if bound.mixes else state.n_heads))
     longest = min(_longest_of(rows), n_features, len(rows.indices))  # the rows may be broken
-    n_jobs = min(allowed(n_jobs), n_rows, 1 + len(rows.indices) * state.n_heads // _ENTRIES_TO_SCORE)
+    n_jobs = min(
+        allowed(n_jobs), n_rows, 1 + len(rows.indices) * state.n_heads // _ENTRIES_TO_SCORE
+    )
     if n_jobs > 1 and every_row.inspect(rows, bits, n_features, 0, 0)[0]:
 
         def score_part(who):
