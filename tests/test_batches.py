@@ -33,7 +33,7 @@ from test_rules_against_oracle import assert_same, expected
 
 from sklearn_adagrad import AdagradClassifier, AdagradClassifierCV, AdagradRegressor, load
 from sklearn_adagrad.model.state import settle
-from sklearn_adagrad.rules import replaced
+from sklearn_adagrad.rules import InverseScaling, Scheduled, replaced, sqrt
 
 every_batched_case = pytest.mark.parametrize("case", BATCHED, ids=name_of)
 FEW_BATCHED = [case for case in BATCHED if case in FEW]
@@ -215,14 +215,15 @@ def test_sums_in_float32_do_not_stand_still():
 
 
 def test_sums_of_large_gradients_are_in_range():
-    X = np.full((64, 1), 1e12, np.float32)
+    X = np.full((64, 1), 1e13, np.float32)
     y = np.full(64, -1.0)
     AdagradRegressor("absolute_error", lr=0.1).partial_fit(X, y)
     model = AdagradRegressor("absolute_error", lr=0.1, batch_size=32)
     with pytest.raises(FloatingPointError, match="row 0 is out of range"):
         model.partial_fit(X, y)
-    model.set_params(batch_size=2).partial_fit(X, y)
+    model.partial_fit(X / 4, y)
     assert np.isfinite(model.coef_).all()
+    assert np.isfinite(model.accumulator_).all()
 
 
 @pytest.mark.parametrize("start", [2**31 - 20, 2**32 - 20])
@@ -284,3 +285,58 @@ def test_names_that_batches_need():
     AdagradRegressor(rule=Summing(), lr=0.1).partial_fit(X, y)
     model = AdagradRegressor(rule=Summing(), lr=0.1, batch_size=2)
     assert_refused(model, "partial_fit", "Batched keeps an entry 'sum'", X, y)
+
+
+class Slower(NamedTuple):
+    """Adagrad whose rate falls by a method of its own."""
+
+    def start(self, settings):
+        return {"weight": 0.0, "accumulator": 0.0}
+
+    def factor(self, t):
+        return float(t) ** -0.5
+
+    def step(self, record, g, row):
+        record = replaced(record, "accumulator", record.accumulator + g * g)
+        return record, row.lr * g / (sqrt(record.accumulator) + row.eps)
+
+
+def test_a_rate_is_that_of_the_batch_whoever_changes_it():
+    rng = np.random.default_rng(0)
+    X, y = random_rows(rng, 60), random_targets(rng, AdagradRegressor, "squared_error", 60)
+    own, wrapped = (
+        AdagradRegressor(rule=rule, lr=0.5, batch_size=7).partial_fit(X, y).coef_
+        for rule in (Slower(), Scheduled("adagrad", InverseScaling(0.5)))
+    )
+    np.testing.assert_allclose(own, wrapped, rtol=1e-12)
+
+
+@every_dtype
+def test_gradients_that_cancel_leave_nothing(dtype):
+    """Gradients of one half and minus one half, whose sum needs no rounding."""
+    y = np.random.default_rng(0).permutation(np.arange(3000) % 2)
+    model = AdagradClassifier(lr=0.1, batch_size=10_000)
+    model.partial_fit(np.ones((3000, 1), dtype), y, classes=[0, 1])
+    for table in model._state.tables.values():
+        assert table["sum"][0] == 0.0
+    assert model.coef_[0, 0] == model.intercept_[0] == 0.0
+
+
+@every_estimator
+@pytest.mark.parametrize("size", [0, -5, 1.0, 2.5, np.nan, np.inf, "5", None, [5], 2**41])
+def test_sizes_out_of_range_in_mid_stream(estimator, size):
+    X, y = random_rows(np.random.default_rng(0)), np.arange(50) % 2
+    model = stream(estimator(lr=0.1, batch_size=4), X, y).set_params(batch_size=size)
+    error = TypeError if size is None or isinstance(size, str | list) else ValueError
+    assert_refused(model, "partial_fit", "batch_size", X, y, error=error)
+
+
+@pytest.mark.parametrize("lr", [0.1, "auto"])
+def test_a_row_that_is_refused_begins_no_batch(lr):
+    rng = np.random.default_rng(0)
+    X, y = random_rows(rng, 21), random_targets(rng, AdagradRegressor, "squared_error", 21)
+    model = AdagradRegressor(lr=lr, batch_size=10).partial_fit(X[:20], y[:20])
+    before = bits(model)
+    with pytest.raises(FloatingPointError, match="row 0 "):
+        model.partial_fit(X[20:], [1e300])
+    assert bits(model) == before

@@ -77,8 +77,19 @@ def product(a, b):
 
 
 def gathered(x, change, noise):
-    """``x + change`` in the same way, by random numbers of ``x`` and the first of ``noise``."""
-    return add(x, change, noise_of_record(noise, x, _bits_of(noise)))
+    """``x + change`` in the same way, by random numbers of ``x`` and the first of ``noise``.
+
+    A sum that needs no rounding is exact: gradients that cancel one another leave nothing.
+    """
+    if noise is None:
+        return x + change
+    noise = noise_of_record(noise, x, _bits_of(noise))
+    x, change = np.asarray(x, np.float32), np.asarray(change, np.float32)
+    total = np.asarray(x + change)
+    part = total - x
+    lost = (x - (total - part)) + (change - part)  # Knuth: what the sum has been rounded by
+    power = (total.view(np.uint32) & np.uint32(_EXPONENT)).view(np.float32)
+    return (total + np.where(lost == 0, np.float32(0), lost + power * noise))[()]
 
 
 def _bits_of(noise):
@@ -170,6 +181,8 @@ def _define(function, sign, flags=("contract",), own_noise=False):
         return operate(value, change, flags=flags)
 
     def of_lanes(context, builder, x, change, noise):
+        if own_noise:
+            return _emit_gathered(builder, x, change, noise)
         return builder.fadd(x, sum_of(builder, _dither(builder, x, noise, change), change))
 
     def of_numbers(context, builder, x, change, noise):
@@ -196,15 +209,14 @@ def _define(function, sign, flags=("contract",), own_noise=False):
             return sum_of(builder, *(as_number(context, builder, *each, number) for each in values))
 
         def at_random(context, builder, args):
-            change_ = as_number(
-                context, builder, change, args[1], number if lanes else types.float64
-            )
+            wide = types.float32 if own_noise else types.float64
+            change_ = as_number(context, builder, change, args[1], number if lanes else wide)
             noise_ = args[2]
             if own_noise and isinstance(noise, Lanes):
                 noise_ = builder.extract_element(noise_, _I32(0))
             plain = types.float32 if own_noise else noise
             noise_ = as_number(context, builder, plain, noise_, types.float32)
-            emit = of_lanes if lanes else of_numbers
+            emit = of_lanes if lanes or own_noise else of_numbers
             x_ = as_number(context, builder, x, args[0], lanes or types.float32)
             if own_noise:
                 words = ir.VectorType(_I32, lanes.size) if lanes else _I32
@@ -222,17 +234,38 @@ def _dither(builder, x, noise, change):
     A choice between ``x`` and the sum would be stored under a mask, which some processors do in
     twenty times the time.
     """
+    dither = _scaled(builder, x, noise)
+    is_zero = builder.fcmp_ordered("==", change, ir.Constant(change.type, None))
+    return builder.select(is_zero, ir.Constant(x.type, None), dither)
+
+
+def _scaled(builder, x, noise):
+    """``noise`` times the power of two in ``x``."""
     vector = isinstance(x.type, ir.VectorType)
     words = ir.VectorType(_I32, x.type.count) if vector else _I32
     power = builder.and_(builder.bitcast(x, words), _same(_EXPONENT, words))
-    dither = builder.fmul(builder.bitcast(power, x.type), noise, flags=("contract",))
-    is_zero = builder.fcmp_ordered("==", change, ir.Constant(change.type, None))
-    return builder.select(is_zero, ir.Constant(x.type, None), dither)
+    return builder.fmul(builder.bitcast(power, x.type), noise, flags=("contract",))
 
 
 _define(add, 1)
 _define(subtract, -1)
 _define(gathered, 1, flags=_ALONE, own_noise=True)
+
+
+def _emit_gathered(builder, x, change, noise):
+    def add(a, b):
+        return builder.fadd(a, b, flags=_ALONE)
+
+    def sub(a, b):
+        return builder.fsub(a, b, flags=_ALONE)
+
+    total = add(x, change)
+    part = sub(total, x)
+    lost = add(sub(x, sub(total, part)), sub(change, part))
+    nothing = ir.Constant(x.type, None)
+    at_random = add(lost, _scaled(builder, total, noise))
+    is_exact = builder.fcmp_ordered("==", lost, nothing)
+    return add(total, builder.select(is_exact, nothing, at_random))
 
 
 @emits(product)

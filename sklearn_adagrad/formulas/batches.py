@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arithmetic.jit import declared
+from ..arithmetic.jit import inlined
 from ..arithmetic.lanes import any_lane, updated
 from ..arithmetic.rounding import gathered, noise_of_record
 from ..arithmetic.times import has_ended, moment, no_more, stamp
@@ -44,7 +44,7 @@ class Batched(NamedTuple):
         fields = {"sum": 0.0, "first": 0}
         if is_scale_free(self.rule) or is_importance_aware(self.rule):
             fields["row_share"] = 0.0
-        if settings.lr_decay > 0 or declared(self.rule, "changes_lr", False):
+        if settings.lr_decay > 0 or _has_factor(self.rule):
             fields["row_lr"] = 0.0
         return fields
 
@@ -63,17 +63,16 @@ class Batched(NamedTuple):
         return int(size / self.fraction) + 1 if self.fraction > 0.0 else np.inf
 
     def settled(self, record, t, row):
-        like = found(record, "weight", record.sum)
-        row = replaced(row, "noise", noise_of_record(row.noise, like, stamp(t, record.first)))
         ended = has_ended(t, record.first)
         if any_lane(ended):
-            then = replaced(row, "t", moment(t + 1, record.first))
+            then = replaced(row, "noise", _noise_of(record, t, row))
+            then = replaced(then, "t", moment(t + 1, record.first))
             then = replaced(then, "lr", found(record, "row_lr", row.lr))
             then = replaced(then, "share", found(record, "row_share", row.share))
             after = advanced(self.rule, record, record.sum, then)
             after = replaced(after, "sum", 0.0 * record.sum)
             record = updated(record, ended, replaced(after, "first", no_more(ended, record.first)))
-        return settled(self.rule, record, t, row)
+        return settled(self.rule, record, t, replaced(row, "noise", _noise_of(record, t, row)))
 
     def step(self, record, g, row):
         total = gathered(record.sum, g, row.noise)
@@ -83,6 +82,19 @@ class Batched(NamedTuple):
 
     def moved(self, record, by, row):
         return record
+
+
+def _has_factor(rule):
+    """Whether rows have rates of their own, by ``rule`` or by one within."""
+    inner = getattr(rule, "rule", None)
+    return hasattr(type(rule), "factor") or (inner is not None and _has_factor(inner))
+
+
+@inlined
+def _noise_of(record, t, row):
+    """The same whoever looks at a record first."""
+    like = found(record, "weight", record.sum)
+    return noise_of_record(row.noise, like, stamp(t, record.first))
 
 
 class Read(NamedTuple):

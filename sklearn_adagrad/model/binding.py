@@ -1,6 +1,6 @@
 """From what the user says about the update rule to what an engine needs to know."""
 
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ LEARNERS = ((0.4, True), (2.0, True), (12.0, True), (20.0, False))
 # l2 is nothing beside l1 if it is smaller by this factor.
 _NOTHING = 1e-15
 _TOO_LITTLE = 1e-17
+_MOST_ROWS = 2**40  # of a batch
 
 
 class BoundRule(NamedTuple):
@@ -114,6 +115,7 @@ def bind(
     floor_eps=True,
 ):  # fmt: skip
     """The rule that the kernels run, or an error that names what is wrong with it."""
+    batch_size = _checked_size(batch_size)
     if lr == AUTO:
         return _bind_learners(
             rule, dtype, eps=eps, lr_decay=lr_decay, alpha=alpha, l1_ratio=l1_ratio,
@@ -226,9 +228,22 @@ def _check_names(link, names):
     """Refuse a rule of the user's whose records have names that those of a wrapper have too."""
     if names and type(link).__module__.partition(".")[0] == __name__.partition(".")[0]:
         raise ValueError(
-            f"{type(link).__name__} keeps an entry {min(names)!r} in the record of each weight, and "
+            f"{type(link).__name__} keeps an entry {min(names)!r} in the record of a weight, and "
             "so does the rule that it wraps: give that another name."
         )
+
+
+def _checked_size(size):
+    """``size`` of batches as an int or a float, or an error."""
+    if isinstance(size, Integral) and 1 <= size <= _MOST_ROWS:
+        return int(size)
+    if isinstance(size, Real) and not isinstance(size, Integral) and 0 < float(size) < 1:
+        return float(size)
+    error = ValueError if isinstance(size, Real) else TypeError
+    raise error(
+        f"batch_size={size!r} must be a number of rows, an int from 1 to 2**40, or a fraction of "
+        "the rows learnt so far, a float between 0 and 1."
+    )
 
 
 def _in_batches(rule, batch_size):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...arithmetic.jit import by_type, inlined, says
+from ...arithmetic.lanes import sqrt
 from ...formulas.rules import is_batched, last_row
 
 
@@ -27,14 +28,26 @@ class Pending(NamedTuple):
 
 @inlined
 def rows_before(rule, pending, t):
-    """After how many rows the batch of row ``t + 1`` begins. It does now, if that is its first."""
-    if not is_batched(rule):
-        return t
-    if t >= pending.rows[1]:
+    """After how many rows the batch of row ``t + 1`` begins: now, if that is its first."""
+    return pending.rows[0] if is_batched(rule) and t < pending.rows[1] else t
+
+
+@inlined
+def begin(rule, pending, t):
+    """Let a batch begin after ``t`` rows if the last one is over."""
+    if is_batched(rule) and t >= pending.rows[1]:
         pending.rows[0], pending.rows[1] = t, last_row(rule, t)
         for h in range(pending.shares.shape[1]):
             pending.shares[0, h] = pending.shares[1, h] = 0.0
-    return pending.rows[0]
+
+
+@inlined
+def part_of(rule, start, limit):
+    """What a row's gradient must not exceed, if accumulators can take ``limit`` of each row.
+
+    Of batches of ``n`` rows they take ``n`` times as much, if all gradients are the same.
+    """
+    return limit / sqrt(np.float64(last_row(rule, start) - start)) if is_batched(rule) else limit
 
 
 def noise_to_score(rule, noise):
@@ -56,12 +69,6 @@ def _noise(rule, noise):
 
 def _no_noise(rule, noise):
     return None
-
-
-@inlined
-def part_of(rule, pending, limit):
-    """What a row's gradient must not exceed, if that of its batch has this ``limit``."""
-    return limit / (pending.rows[1] - pending.rows[0]) if is_batched(rule) else limit
 
 
 @inlined

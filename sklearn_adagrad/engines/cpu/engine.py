@@ -63,7 +63,7 @@ def learn(
                 has_unit, scores,
             )  # fmt: skip
             if n_threads > 1:
-                done = learn_together(n_threads, bound.rule, longest, *arguments[:-1])
+                done = learn_together(n_threads, bound.rule, *arguments[:-1])
             else:
                 done = kernel(*arguments)
             if done < len(part):

@@ -6,7 +6,7 @@ from ...arithmetic.jit import by_type, compiled, inlined, says, shared
 from ...arithmetic.tuples import replaced
 from ...formulas.rules import factor, is_scale_free
 from ...input.targets import show
-from .batches import Clock, part_of, rows_before
+from .batches import Clock, begin, part_of, rows_before
 from .head_steps import shorten, size_steps
 from .head_vectors import score_row, update_row
 from .judge import judge_heads
@@ -145,7 +145,7 @@ def learn_heads(batch, loss, learner, steps, mixture, heads, limits, ahead, buff
         if weights[i] == 0:
             continue
         start = rows_before(rule, steps.pending, t)
-        limits = replaced(limits, "gradient", part_of(rule, steps.pending, limit))
+        limits = replaced(limits, "gradient", part_of(rule, start, limit))
         here, grows = stretched(rows, steps.scaling, i)
         score_row(rows, learner, heads, steps, here, Clock(start, t), i, buffers.sums)
         for h in range(n_heads):
@@ -171,6 +171,7 @@ def learn_heads(batch, loss, learner, steps, mixture, heads, limits, ahead, buff
         weigh(mixture, heads.losses)
         if len(scores) > 0:
             tell(mixture, scores, i, buffers)
+        begin(rule, steps.pending, t)
         _rescale(rows, learner, heads, steps, grows, i, batch, loss, limits, buffers)
         t += 1
         shorten(rows, learner, steps, here, i, limits, n_heads, buffers)

@@ -26,7 +26,7 @@ from ...formulas.rules import (
     unpenalised,
     weight,
 )
-from .batches import mean_share, noise_to_score, part_of, rows_before
+from .batches import begin, mean_share, noise_to_score, part_of, rows_before
 from .judge import dropped, judged
 from .records import (
     gather,
@@ -34,6 +34,7 @@ from .records import (
     lanes_of,
     n_fields,
     prefetch,
+    prefetch_to_read,
     put_lanes,
     read,
     scatter,
@@ -118,6 +119,14 @@ class Vector(NamedTuple):
 def row_at(rows, rule, settings, t, number):
     """What rules need to know in row ``t`` as they learn; their noise is that of ``number``."""
     return replaced(context_at(rule, settings, t), "noise", noise_of(number, rows.values))
+
+
+@inlined
+def read_ahead(rows, cells, i):
+    """Ask for the records of row ``i``, which others may read too."""
+    start, stop = span(rows, i)
+    for k in range(start, stop):
+        prefetch_to_read(cells, rows.indices[k])
 
 
 @inlined
@@ -293,10 +302,10 @@ def learn(batch, loss, learner, steps, state, limits, ahead, settled_records):
         i = np.uintp(order[p])
         if weights[i] == 0:
             continue
+        start = rows_before(rule, steps.pending, t)
         if is_batched(rule):
-            start = rows_before(rule, steps.pending, t)
             row = row_at(rows, rule, learner.settings, start, t)
-        most = part_of(rule, steps.pending, limits.gradient)
+        most = part_of(rule, start, limits.gradient)
         here, grows = stretched(rows, scaling, i)
         base = base_of(rows, scaling, 0)
         score = base + score_row(here, learner, state, row, i, settled_records, is_lazy(rule))
@@ -317,6 +326,7 @@ def learn(batch, loss, learner, steps, state, limits, ahead, settled_records):
             break
         losses, epoch_losses = losses + lost, epoch_losses + lost
         weight_sum, epoch_weight = weight_sum + weights[i], epoch_weight + weights[i]
+        begin(rule, steps.pending, t)
         t += 1
         if len(scores) > 0:
             scores[i] = score
@@ -377,7 +387,7 @@ def score(rows, bits, n_features, learner, scaling, state, ahead, out, part):
             fetch_row(rows, np.uintp(later if later < n_rows else n_rows - 1))
             if ahead.records > 0:
                 later = i + ahead.records
-                fetch_records(rows, state.cells, np.uintp(later if later < n_rows else n_rows - 1))
+                read_ahead(rows, state.cells, np.uintp(later if later < n_rows else n_rows - 1))
             here, _ = stretched(rows, scaling, np.uintp(i))
             score = score_row(here, learner, state, row, np.uintp(i), rows.values, False)
             out[i] = base_of(rows, scaling, 0) + score

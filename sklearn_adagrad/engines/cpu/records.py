@@ -270,23 +270,32 @@ def _n_fields(cells):
 
 
 def prefetch(array, k):
-    """Ask for the cache line of ``array[k]``; it will be written."""
+    """Ask for the cache line of ``array[k]``; it will be written, and no other core needs it."""
 
 
-def ask(builder, pointer):
-    """Emit the prefetch of what ``pointer`` points to; it will be written."""
+def prefetch_to_read(array, k):
+    """Ask for the cache line of ``array[k]``; other cores may read it too."""
+
+
+def ask(builder, pointer, writes=1):
+    """Emit the prefetch of what ``pointer`` points to."""
     pointer = builder.bitcast(pointer, ir.IntType(8).as_pointer())
-    call(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, _I32(1), _I32(3), _I32(1)])
+    call(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, _I32(writes), _I32(3), _I32(1)])
 
 
-@emits(prefetch)
-def _prefetch(array, k):
-    def emit(context, builder, args):
-        data = context.make_array(array)(context, builder, args[0]).data
-        ask(builder, builder.gep(data, [index(context, builder, k, args[1])]))
-        return context.get_dummy_value()
+def _asks(function, writes):
+    @emits(function)
+    def define(array, k):
+        def emit(context, builder, args):
+            data = context.make_array(array)(context, builder, args[0]).data
+            ask(builder, builder.gep(data, [index(context, builder, k, args[1])]), writes)
+            return context.get_dummy_value()
 
-    return types.none, emit
+        return types.none, emit
+
+
+_asks(prefetch, 1)
+_asks(prefetch_to_read, 0)
 
 
 def keep_rolled():

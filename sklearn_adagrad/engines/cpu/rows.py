@@ -4,7 +4,7 @@ import numpy as np
 
 from ...arithmetic.jit import compiled, inlined, shared
 from ...arithmetic.lanes import sqrt
-from .records import prefetch
+from .records import prefetch_to_read
 
 # Rows are inspected in blocks that a cache still holds when they are read again.
 BLOCK, _WIDE_BLOCK = 32, 256
@@ -57,8 +57,8 @@ def fetch_row(rows, i):
     """Ask for the entries of row ``i``."""
     start, stop = span(rows, i)
     for k in range(start, stop, 8):
-        prefetch(rows.indices, k)
-        prefetch(rows.values, k)
+        prefetch_to_read(rows.indices, k)
+        prefetch_to_read(rows.values, k)
 
 
 @shared

@@ -1,12 +1,13 @@
 """The loop of a model with one head for several threads, which learn the rows of a batch together.
 
 All rows of a batch are scored by the same weights, so each thread scores some of them. Then each
-thread adds up the gradients of the features that it owns, row after row: no two write to one
-cache line, and every sum has one order, that of the rows, however many threads there are. They meet
-twice in every block of rows, which is small enough for its records to stay in the caches.
+thread adds up the gradients of the features that it owns, row after row: every sum has one order,
+that of the rows, however many threads there are. They meet twice in every block of rows, which is
+small enough for its records to stay in the caches.
 
-An entry whose row is scored is put into a list for the thread that owns its feature, with its
-gradient: nobody looks at entries that are not its own.
+A thread owns neighbouring features, so in each row its entries are neighbours too: nobody looks at
+those of others, and nobody writes to what others write to. Who owns what is chosen by the entries
+of a sample, and makes no difference to what is learnt.
 """
 
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from ...arithmetic.arrays import load
 from ...arithmetic.atomics import meet
 from ...arithmetic.jit import compiled, inlined, variant
 from ...arithmetic.lanes import WIDTH
-from ...arithmetic.rounding import noise_of
+from ...arithmetic.rounding import noise_of, product
 from ...arithmetic.tuples import replaced
 from ...formulas.rules import (
     advanced,
@@ -28,19 +29,18 @@ from ...formulas.rules import (
     settled,
     skips_zero_gradient,
 )
+from .batches import part_of
 from .judge import judged
-from .one_head import fetch_records, learn_intercept, row_at, score_row
-from .records import gather, scatter
+from .one_head import learn_intercept, read_ahead, row_at, score_row
+from .records import gather, keep_rolled, prefetch, scatter
 from .rows import fetch_row, max_abs_of, norm_of, span
 from .subnormal import flush, restore
 from .team import together
 
 # How many entries a batch must have, and how many there are between two meetings.
-_ENTRIES, _BLOCK_ENTRIES, _BLOCK_ROWS = 2**15, 2**15, 2048
+_ENTRIES, _BLOCK_ENTRIES, _BLOCK_ROWS = 2**16, 2**17, 2**13
 _LINE = 16  # numbers between those of two threads
-# Features are owned in groups that are close in memory.
-_GROUP = 3
-_SPREAD = np.uint32(0x9E3779B1)
+_SAMPLE = 2**14  # entries that tell which features are frequent
 
 
 class Block(NamedTuple):
@@ -52,57 +52,43 @@ class Block(NamedTuple):
     scores: np.ndarray
     losses: np.ndarray
     gradients: np.ndarray
-    counts: np.ndarray  # (who, owner): how many entries are listed; with room between threads
-    starts: np.ndarray  # (who, row, owner): how many were before this row
-    indices: np.ndarray  # (who, entry): the lists of all owners, one after the other
-    values: np.ndarray  # their gradients
+    splits: np.ndarray  # (row, owner): where the entries of an owner begin
+    bounds: np.ndarray  # by owner, its first feature
 
 
 @inlined
-def _owner(index, n):
-    """Which of ``n`` threads owns a feature."""
-    mixed = np.uint32(np.uint32(index) >> np.uint32(_GROUP)) * _SPREAD
-    return np.uintp((np.uint64(np.uint32(mixed)) * np.uint64(n)) >> np.uint64(32))
-
-
-@inlined
-def _list_entries(rows, block, who, r, i, gradient, n):
-    """Put the entries of row ``i``, the ``r``-th of its block, into the lists of their owners."""
+def _split(rows, block, r, i, n):
+    """Find the entries of each owner in row ``i``, the ``r``-th of its block."""
     start, stop = span(rows, i)
-    room, counts = np.uintp(block.indices.shape[1]) // n, block.counts[who]
-    indices, values = block.indices[who], block.values[who]
-    for k in range(start, stop):
-        j = rows.indices[k]
-        o = _owner(j, n)
-        place = o * room + counts[o]
-        indices[place], values[place] = j, gradient * rows.values[k]
-        counts[o] += np.uintp(1)
-    _end_row(block, who, r, n)
+    block.splits[r, 0], block.splits[r, n] = start, stop
+    for o in range(np.uintp(1), n):
+        bound, length = block.bounds[o], stop - start
+        while length > 0:  # entries before ``start`` are below the bound
+            half = length >> np.uintp(1)
+            below = np.uintp(rows.indices[start + half]) < bound
+            start = start + half + np.uintp(1) if below else start
+            length = length - half - np.uintp(1) if below else half
+        block.splits[r, o] = start
 
 
 @inlined
-def _end_row(block, who, r, n):
-    for o in range(n):
-        block.starts[who, r + np.uintp(1), o] = block.counts[who, o]
-
-
-@inlined
-def _add_entries(learner, cells, row, indices, values, start, stop):
-    """Learn entries of one row, of which ``values`` are the gradients."""
+def _add_entries(rows, learner, cells, row, gradient, start, stop):
+    """Add the gradients of some entries of a row, whose score has the ``gradient``."""
     rest = stop - (stop - start) % WIDTH
     for k in range(start, rest, WIDTH):
-        _add_vector(learner, cells, row, indices, values, k, None)
+        keep_rolled()
+        _add_vector(rows, learner, cells, row, gradient, k, None)
     if rest < stop:
-        _add_vector(learner, cells, row, indices, values, rest, stop)
+        _add_vector(rows, learner, cells, row, gradient, rest, stop)
 
 
 @inlined
-def _add_vector(learner, cells, row, indices, values, k, stop):
-    record = gather(cells, indices, k, stop)
+def _add_vector(rows, learner, cells, row, gradient, k, stop):
+    record = gather(cells, rows.indices, k, stop)
     here = local(learner.rule, record, row)
     record = settled(learner.rule, record, here.t - 1, here)
-    record = advanced(learner.rule, record, load(values, k, stop), here)
-    scatter(cells, indices, k, stop, record)
+    g = product(gradient, load(rows.values, k, stop))
+    scatter(cells, rows.indices, k, stop, advanced(learner.rule, record, g, here))
 
 
 @compiled
@@ -114,11 +100,11 @@ def learn_side_by_side(batch, loss, learner, steps, state, limits, ahead, block,
     rows, order, y, weights, scores = batch
     n, most_rows, most_entries = sizes
     n_owners = np.uintp(n)
-    room = np.uintp(block.indices.shape[1]) // n_owners
     rule, totals, before = learner.rule, state.totals[0], flush()
     t, weight_sum, epoch_weight = totals["t"], totals["weight"], totals["epoch_weight"]
     losses, epoch_losses = state.losses[0, 0], state.losses[1, 0]
     start, end = steps.pending.rows[0], steps.pending.rows[1]
+    begun = start, end
     places, met, done, p, last = block.places[who], 0, len(order), 0, len(order) - 1
     while p < len(order):
         if weights[order[p]] == 0:
@@ -134,37 +120,32 @@ def learn_side_by_side(batch, loss, learner, steps, state, limits, ahead, block,
                 size += 1
                 entries += rows.indptr[i + np.uintp(1)] - rows.indptr[i]
             p += 1
-        limit = limits.gradient / (end - start)
-        first, stop = who * size // n, (who + 1) * size // n
+        limit = part_of(rule, start, limits.gradient)
+        begin, end_of_share = who * size // n, (who + 1) * size // n
         row = row_at(rows, rule, learner.settings, start, start)
-        fitting = stop - first
-        for o in range(n):
-            block.counts[who, o] = block.starts[who, 0, o] = 0
-        for r in range(first, stop):
+        fitting = end_of_share - begin
+        for r in range(begin, end_of_share):
             i = np.uintp(order[places[r]])
-            score = score_row(rows, learner, state, row, i, block.values[who], False)
+            score = score_row(rows, learner, state, row, i, rows.values, False)
             gradient, lost = judged(loss, y[i], score)
             gradient, lost = weights[i] * gradient, weights[i] * lost
             later = places[r] + ahead.rows
             fetch_row(rows, np.uintp(order[later if later < last else last]))
             if ahead.records > 0:
                 later = r + ahead.records
-                later = places[later if later < stop else stop - 1]
-                fetch_records(rows, state.cells, np.uintp(order[later]))
+                later = places[later if later < end_of_share else end_of_share - 1]
+                read_ahead(rows, state.cells, np.uintp(order[later]))
             size_of = abs(gradient)
             fits = size_of * limits.max_abs <= limit or size_of * max_abs_of(rows, i) <= limit
             if not (fits and abs(score) < np.inf):
-                fitting = r - first
+                fitting = r - begin
                 break
             if limits.max_norm < np.inf and gradient != 0.0:
                 norm = size_of * norm_of(rows, i, learner.fit_intercept)
                 gradient *= limits.max_norm / norm if norm > limits.max_norm else 1.0
             gradient = rows.values.dtype.type(gradient)
             block.scores[r], block.losses[r], block.gradients[r] = score, lost, gradient
-            if gradient == 0 and skips_zero_gradient(rule):
-                _end_row(block, who, np.uintp(r - first), n_owners)
-            else:
-                _list_entries(rows, block, who, np.uintp(r - first), i, gradient, n_owners)
+            _split(rows, block, r, i, n_owners)
         block.fits[who, 0] = fitting
         met += n
         meet(block.counter, met)
@@ -176,16 +157,16 @@ def learn_side_by_side(batch, loss, learner, steps, state, limits, ahead, block,
         row = row_at(rows, rule, learner.settings, start + 1, start + 1)
         if not 0 <= row.lr < np.inf:
             fitting = 0
-        for m in range(n):
-            begin = m * size // n
-            for r in range(begin, min((m + 1) * size // n, fitting)):
+        for r in range(fitting):
+            if ahead.records > 0 and r + ahead.records < fitting:
+                later = r + ahead.records
+                for k in range(block.splits[later, who], block.splits[later, who + 1]):
+                    prefetch(state.cells, rows.indices[k])
+            gradient = block.gradients[r]
+            if not (gradient == 0 and skips_zero_gradient(rule)):
                 here = replaced(row, "noise", noise_of(t + r + 1, rows.values))
-                starts = block.starts[m]
-                _add_entries(
-                    learner, state.cells, here, block.indices[m], block.values[m],
-                    room * np.uintp(who) + starts[r - begin, who],
-                    room * np.uintp(who) + starts[r - begin + 1, who],
-                )  # fmt: skip
+                first, stop = block.splits[r, who], block.splits[r, who + 1]
+                _add_entries(rows, learner, state.cells, here, gradient, first, stop)
         if who == n - 1:
             for r in range(fitting):
                 i = np.uintp(order[places[r]])
@@ -198,6 +179,8 @@ def learn_side_by_side(batch, loss, learner, steps, state, limits, ahead, block,
                     here = replaced(row, "noise", noise_of(t + r + 1, rows.values))
                     learn_intercept(learner.intercept_rule, state.intercept, here, gradient)
         t += fitting
+        if fitting > 0:
+            begun = start, end
         met += n
         meet(block.counter, met)
         if fitting < size:
@@ -206,7 +189,7 @@ def learn_side_by_side(batch, loss, learner, steps, state, limits, ahead, block,
     if who == n - 1:
         totals["t"], totals["weight"], totals["epoch_weight"] = t, weight_sum, epoch_weight
         state.losses[0, 0], state.losses[1, 0] = losses, epoch_losses
-        steps.pending.rows[0], steps.pending.rows[1] = start, end
+        steps.pending.rows[0], steps.pending.rows[1] = begun
     restore(before)
     return done
 
@@ -224,16 +207,14 @@ def rows_alone(rows, bound, state):
     return alone if (n_rows - alone) * len(rows.indices) > _ENTRIES * n_rows else n_rows
 
 
-def learn_together(n, rule, longest, batch, judge, learner, steps, state, limits, ahead):
+def learn_together(n, rule, batch, judge, learner, steps, state, limits, ahead):
     """What the kernel returns, which ``n`` threads run."""
-    index, dtype = batch.rows.indices.dtype, batch.rows.values.dtype
-    room, size = n * (_BLOCK_ENTRIES + longest), (n, _BLOCK_ROWS, _BLOCK_ENTRIES)
+    size = n, _BLOCK_ROWS, _BLOCK_ENTRIES
     block = Block(
         np.zeros(_LINE, np.int64), np.zeros((n, _LINE), np.int64),
         np.zeros((n, _BLOCK_ROWS), np.int64), *(np.empty(_BLOCK_ROWS) for _ in range(2)),
-        np.empty(_BLOCK_ROWS, dtype), np.empty((n, n + _LINE), np.uintp),
-        np.empty((n, _BLOCK_ROWS + 1, n), np.uintp), np.empty((n, room), index),
-        np.empty((n, room), dtype),
+        np.empty(_BLOCK_ROWS, batch.rows.values.dtype), np.empty((_BLOCK_ROWS, n + 1), np.uintp),
+        _bounds(batch.rows.indices, n),
     )  # fmt: skip
     kernel = variant(learn_side_by_side, rule)
 
@@ -241,3 +222,9 @@ def learn_together(n, rule, longest, batch, judge, learner, steps, state, limits
         return kernel(batch, judge, learner, steps, state, limits, ahead, block, size, who)
 
     return together(n, run)[0]
+
+
+def _bounds(indices, n):
+    """The first features of ``n`` owners, of about equally many entries each."""
+    sample = np.sort(indices[:: 1 + len(indices) // _SAMPLE])
+    return np.array([0, *(sample[len(sample) * m // n] for m in range(1, n))], np.uintp)
