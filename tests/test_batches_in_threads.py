@@ -9,13 +9,14 @@ from common import all_bits, bits, every_dtype, every_estimator, random_rows, ra
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from problems import learn
-from stacks import BATCHED, name_of, rule_problems
+from stacks import BATCHED, FEW, name_of, rule_problems
 from test_exactness import cut
 from threadpoolctl import threadpool_limits
 
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor
 from sklearn_adagrad._sklearn import _openmp_effective_n_threads
-from sklearn_adagrad.engines.cpu import engine, side_by_side, team
+from sklearn_adagrad.engines.cpu import engine, team
+from sklearn_adagrad.engines.cpu import together as sharing
 
 ONE_HEAD = [case for case in BATCHED if "scale" not in case[0] and "importance" not in case[0]]
 
@@ -28,7 +29,7 @@ def small():
     """Let few rows be worth threads, as many as are asked for."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (("_ENTRIES", 0), ("_BLOCK_ENTRIES", 12), ("_BLOCK_ROWS", 5)):
-            patch.setattr(side_by_side, name, value)
+            patch.setattr(sharing, name, value)
         patch.setattr(engine, "_ENTRIES_TO_SCORE", 1)
         patch.setattr(engine, "allowed", lambda n: n)
         patch.setattr(LIMIT, lambda **_: 8)
@@ -46,6 +47,29 @@ def test_the_number_of_threads_makes_no_difference(case, data):
     together = learn(problem, cut(data, len(problem["y"])))
     assert bits(together) == bits(alone)
     np.testing.assert_array_equal(together.predict(problem["X"]), alone.predict(problem["X"]))
+
+
+@pytest.mark.parametrize("case", [case for case in ONE_HEAD if case in FEW], ids=name_of)
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_several_outputs(case, data):
+    dtype = data.draw(st.sampled_from([np.float32, np.float64]))
+    problem = data.draw(rule_problems(case, dtype, n_outputs=FEW[case]))
+    problem["model"].set_params(batch_size=data.draw(st.sampled_from([2, 7, 64, 0.1, 0.5])))
+    alone = learn(problem)
+    problem["model"].set_params(n_jobs=data.draw(st.sampled_from([2, 3])))
+    assert bits(learn(problem, cut(data, len(problem["y"])))) == bits(alone)
+
+
+@pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
+def test_several_classes_and_candidates(multi_class):
+    rng = np.random.default_rng(0)
+    X, y = random_rows(rng, 150), rng.permutation(np.arange(150) % 6)
+    given = {"multi_class": multi_class, "batch_size": 0.3}
+    models = [AdagradClassifier(lr=0.1, n_jobs=n, **given) for n in (None, 2, 3)]
+    for model in models:
+        stream(model, X, y, [slice(0, 50), slice(50, 150)], classes=range(6))
+    assert bits(models[0]) == bits(models[1]) == bits(models[2])
 
 
 @every_estimator
@@ -74,12 +98,14 @@ def test_predictions(estimator, dtype, parameters):
             model.predict(broken)
 
 
+@pytest.mark.parametrize("n_outputs", [1, 3])
 @pytest.mark.parametrize("bad", [0, 11, 29, 59])
 @pytest.mark.parametrize("batch_size", [10, 60, 0.5])
-def test_a_row_out_of_range_is_named_and_not_learnt(bad, batch_size):
+def test_a_row_out_of_range_is_named_and_not_learnt(bad, batch_size, n_outputs):
     rng = np.random.default_rng(0)
-    X, y = random_rows(rng, 60), rng.standard_normal(60)
-    y[bad] = 1e300
+    X, y = random_rows(rng, 60), rng.standard_normal((60, n_outputs))
+    y[bad, -1] = 1e300
+    y = y[:, 0] if n_outputs == 1 else y
     models = [AdagradRegressor(lr=0.1, batch_size=batch_size, n_jobs=n) for n in (1, 2, 3)]
     for model in models:
         with pytest.raises(FloatingPointError, match=f"row {bad} "):

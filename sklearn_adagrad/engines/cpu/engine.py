@@ -21,8 +21,8 @@ from .mixture import Mixture, Unmixed
 from .one_head import Ahead, Batch, Learner, Limits, Steps
 from .one_row import take  # noqa: F401
 from .scaling import Scaling, Unscaled
-from .side_by_side import learn_together, rows_alone
 from .team import allowed, together
+from .together import learn_together, rows_alone
 
 # How many entries ahead memory is asked for entries and records: far enough to hide the
 # trip there, near enough for the first-level cache. A model that a second-level cache holds
@@ -63,7 +63,7 @@ def learn(
                 has_unit, scores,
             )  # fmt: skip
             if n_threads > 1:
-                done = learn_together(n_threads, bound.rule, *arguments[:-1])
+                done = learn_together(n_threads, bound.rule, state, arguments)
             else:
                 done = kernel(*arguments)
             if done < len(part):

@@ -95,6 +95,14 @@ class Buffers(NamedTuple):
     drops: np.ndarray
 
 
+class Part(NamedTuple):
+    """Entries of a row, and whether the intercept is learnt with them."""
+
+    first: int
+    stop: int
+    has_intercept: bool
+
+
 def settings_of(settings, h, size):
     """The hyper-parameters of the heads from ``h`` on: numbers that all share, or lanes."""
     if np.ndim(settings.lr) == 0:
@@ -134,12 +142,20 @@ def _if_any(function):
         if not isinstance(size, types.IntegerLiteral):
             return None
         sizes = heads.types[heads.fields.index("sizes")].instance_class.sizes
-        return function if size.literal_value in sizes else _nothing
+        nothing = _nothing if len(kinds) == _N_ARGUMENTS else _nothing_of_part
+        return function if size.literal_value in sizes else nothing
 
     return function
 
 
 def _nothing(rows, learner, heads, steps, here, clock, i, numbers, h, size):
+    pass
+
+
+_N_ARGUMENTS = _nothing.__code__.co_argcount
+
+
+def _nothing_of_part(rows, learner, heads, steps, here, clock, i, numbers, part, h, size):
     pass
 
 
@@ -204,23 +220,23 @@ def _without_shares(learner, row, buffers, h, size):
 
 
 @_if_any
-def _update_vector(rows, learner, heads, steps, here, clock, i, buffers, h, size):
-    """Learn row ``i`` at its ``clock`` with ``size`` heads from ``h`` on."""
+def _update_vector(rows, learner, heads, steps, here, clock, i, buffers, part, h, size):
+    """Learn a part of row ``i`` at its ``clock`` with ``size`` heads from ``h`` on."""
     rule, intercept_rule = learner.rule, learner.intercept_rule
     gradient = load_lanes(buffers.steps, h, size)
     if skips_zero_gradient(rule) and not any_lane(gradient):
         return
-    (start, stop), width, t = span(rows, i), np.uintp(len(buffers.steps)), clock.t
+    (start, _), width, t = span(rows, i), np.uintp(len(buffers.steps)), clock.t
     row = context_at(rule, settings_of(learner.settings, h, size), t)
     row = _shared_lanes(learner, row, buffers, h, size)
     before, noise = noise_of(clock.row - 1, rows.values), noise_of(clock.row, rows.values)
     flags = flags_at(rows, steps.scaling, h, size)
-    if learner.fit_intercept:
+    if part.has_intercept:
         own = unpenalised(replaced(row, "noise", noise_at(noise, np.uintp(0))))
         record = lanes_of(heads.fields, heads.intercept, h, width, size)
         record = settled(intercept_rule, record, t - 1, own)
         put_lanes(heads.intercept, h, width, advanced(intercept_rule, record, gradient, own))
-    for k in range(start, stop):
+    for k in range(part.first, part.stop):
         keep_rolled()
         place = np.uintp(rows.indices[k]) * np.uintp(len(heads.intercept)) + h
         if is_importance_aware(rule) and is_proportional(rule):
@@ -244,12 +260,20 @@ def _update_vector(rows, learner, heads, steps, here, clock, i, buffers, h, size
 @inlined
 def update_row(rows, learner, heads, steps, here, clock, i, buffers):
     """Learn row ``i`` at its ``clock``, with the gradients and shares in ``buffers``."""
+    start, stop = span(rows, i)
+    part = Part(start, stop, learner.fit_intercept)
+    update_part(rows, learner, heads, steps, here, clock, i, buffers, part)
+
+
+@inlined
+def update_part(rows, learner, heads, steps, here, clock, i, buffers, part):
+    """The same of a part of the row."""
     width = np.uintp(len(buffers.steps))
     wide = width - width % WIDE
     for h in range(np.uintp(0), wide, WIDE):
-        _update_vector(rows, learner, heads, steps, here, clock, i, buffers, h, 8)
+        _update_vector(rows, learner, heads, steps, here, clock, i, buffers, part, h, 8)
     if wide < width:
-        _update_vector(rows, learner, heads, steps, here, clock, i, buffers, wide, 4)
+        _update_vector(rows, learner, heads, steps, here, clock, i, buffers, part, wide, 4)
 
 
 @_if_any

@@ -59,7 +59,7 @@ def _drop(buffers, losses, largest):
 
 
 @inlined
-def _any_dropped(losses):
+def any_dropped(losses):
     dropped = 0
     for h in range(losses.shape[1]):
         dropped += losses[0, h] == np.inf
@@ -139,7 +139,7 @@ def learn_heads(batch, loss, learner, steps, mixture, heads, limits, ahead, buff
     rule, totals, before = learner.rule, heads.totals[0], flush()
     t, weight_sum, epoch_weight = totals["t"], totals["weight"], totals["epoch_weight"]
     done, end, n_heads = len(order), len(order) - 1, heads.losses.shape[1]
-    dropped, limit = limits.drops and _any_dropped(heads.losses), limits.gradient
+    dropped, limit = limits.drops and any_dropped(heads.losses), limits.gradient
     for p in range(len(order)):
         i = np.uintp(order[p])
         if weights[i] == 0:

@@ -16,14 +16,12 @@ import numpy as np
 
 from ...arithmetic.arrays import load
 from ...arithmetic.atomics import meet
-from ...arithmetic.jit import compiled, inlined, variant
+from ...arithmetic.jit import compiled, inlined
 from ...arithmetic.lanes import WIDTH
 from ...arithmetic.rounding import noise_of, product
 from ...arithmetic.tuples import replaced
 from ...formulas.rules import (
     advanced,
-    first_of_size,
-    is_batched,
     last_row,
     local,
     settled,
@@ -35,12 +33,6 @@ from .one_head import learn_intercept, read_ahead, row_at, score_row
 from .records import gather, keep_rolled, prefetch, scatter
 from .rows import fetch_row, max_abs_of, norm_of, span
 from .subnormal import flush, restore
-from .team import together
-
-# How many entries a batch must have, and how many there are between two meetings.
-_ENTRIES, _BLOCK_ENTRIES, _BLOCK_ROWS = 2**16, 2**17, 2**13
-_LINE = 16  # numbers between those of two threads
-_SAMPLE = 2**14  # entries that tell which features are frequent
 
 
 class Block(NamedTuple):
@@ -57,7 +49,22 @@ class Block(NamedTuple):
 
 
 @inlined
-def _split(rows, block, r, i, n):
+def collect(batch, places, p, most_rows, most_entries):
+    """Find the rows of a block from position ``p`` on: where the next one begins, and how many."""
+    rows, order, _, weights, _ = batch
+    size, entries = 0, 0
+    while p < len(order) and size < most_rows and entries < most_entries:
+        i = np.uintp(order[p])
+        if weights[i] != 0:
+            places[size] = p
+            size += 1
+            entries += rows.indptr[i + np.uintp(1)] - rows.indptr[i]
+        p += 1
+    return p, size
+
+
+@inlined
+def split_row(rows, block, r, i, n):
     """Find the entries of each owner in row ``i``, the ``r``-th of its block."""
     start, stop = span(rows, i)
     block.splits[r, 0], block.splits[r, n] = start, stop
@@ -112,14 +119,7 @@ def learn_side_by_side(batch, loss, learner, steps, state, limits, ahead, block,
             continue
         if t >= end:
             start, end = t, last_row(rule, t)
-        size, entries = 0, 0
-        while p < len(order) and size < most_rows and size < end - t and entries < most_entries:
-            i = np.uintp(order[p])
-            if weights[i] != 0:
-                places[size] = p
-                size += 1
-                entries += rows.indptr[i + np.uintp(1)] - rows.indptr[i]
-            p += 1
+        p, size = collect(batch, places, p, min(most_rows, end - t), most_entries)
         limit = part_of(rule, start, limits.gradient)
         begin, end_of_share = who * size // n, (who + 1) * size // n
         row = row_at(rows, rule, learner.settings, start, start)
@@ -145,7 +145,7 @@ def learn_side_by_side(batch, loss, learner, steps, state, limits, ahead, block,
                 gradient *= limits.max_norm / norm if norm > limits.max_norm else 1.0
             gradient = rows.values.dtype.type(gradient)
             block.scores[r], block.losses[r], block.gradients[r] = score, lost, gradient
-            _split(rows, block, r, i, n_owners)
+            split_row(rows, block, r, i, n_owners)
         block.fits[who, 0] = fitting
         met += n
         meet(block.counter, met)
@@ -192,39 +192,3 @@ def learn_side_by_side(batch, loss, learner, steps, state, limits, ahead, block,
         steps.pending.rows[0], steps.pending.rows[1] = begun
     restore(before)
     return done
-
-
-# --- who learns together, and when ----------------------------------------------------------------
-
-
-def rows_alone(rows, bound, state):
-    """How many rows one thread learns before there is work enough for several, if ever."""
-    n_rows = len(rows.indptr) - 1
-    if state.n_heads > 1 or not is_batched(bound.rule) or "batch_shares" in state.beside:
-        return n_rows
-    enough = 1 + _ENTRIES * n_rows // max(1, len(rows.indices))  # rows in a batch
-    alone = max(0, first_of_size(bound.rule, enough) - state.t)
-    return alone if (n_rows - alone) * len(rows.indices) > _ENTRIES * n_rows else n_rows
-
-
-def learn_together(n, rule, batch, judge, learner, steps, state, limits, ahead):
-    """What the kernel returns, which ``n`` threads run."""
-    size = n, _BLOCK_ROWS, _BLOCK_ENTRIES
-    block = Block(
-        np.zeros(_LINE, np.int64), np.zeros((n, _LINE), np.int64),
-        np.zeros((n, _BLOCK_ROWS), np.int64), *(np.empty(_BLOCK_ROWS) for _ in range(2)),
-        np.empty(_BLOCK_ROWS, batch.rows.values.dtype), np.empty((_BLOCK_ROWS, n + 1), np.uintp),
-        _bounds(batch.rows.indices, n),
-    )  # fmt: skip
-    kernel = variant(learn_side_by_side, rule)
-
-    def run(who):
-        return kernel(batch, judge, learner, steps, state, limits, ahead, block, size, who)
-
-    return together(n, run)[0]
-
-
-def _bounds(indices, n):
-    """The first features of ``n`` owners, of about equally many entries each."""
-    sample = np.sort(indices[:: 1 + len(indices) // _SAMPLE])
-    return np.array([0, *(sample[len(sample) * m // n] for m in range(1, n))], np.uintp)

@@ -1,0 +1,64 @@
+"""Which rows several threads learn together, and what they need for it."""
+
+import numpy as np
+
+from ...arithmetic.jit import variant
+from ...formulas.rules import first_of_size, is_batched
+from .heads_side_by_side import HeadsBlock, learn_heads_side_by_side
+from .side_by_side import Block, learn_side_by_side
+from .team import together
+
+# How many entries, times heads, a batch must have, and how many there are between two meetings.
+_ENTRIES, _BLOCK_ENTRIES, _BLOCK_ROWS = 2**16, 2**17, 2**13
+_LINE = 16  # numbers between those of two threads
+_SAMPLE = 2**14  # entries that tell which features are frequent
+
+
+def rows_alone(rows, bound, state):
+    """How many rows one thread learns before there is work enough for several, if ever."""
+    n_rows, n_entries = len(rows.indptr) - 1, max(1, len(rows.indices) * state.n_heads)
+    if not is_batched(bound.rule) or "batch_shares" in state.beside:
+        return n_rows
+    enough = 1 + _ENTRIES * n_rows // n_entries  # rows in a batch
+    alone = max(0, first_of_size(bound.rule, enough) - state.t)
+    return alone if (n_rows - alone) * n_entries > _ENTRIES * n_rows else n_rows
+
+
+def learn_together(n, rule, state, arguments):
+    """What the kernel with these ``arguments`` returns if ``n`` threads share the rows."""
+    rows, room = arguments[0].rows, arguments[-1]
+    n_heads, dtype = state.n_heads, rows.values.dtype
+    most_rows, most_entries = (1 + each // n_heads for each in (_BLOCK_ROWS, _BLOCK_ENTRIES))
+    counter, places = np.zeros(_LINE, np.int64), np.zeros((n, most_rows), np.int64)
+    splits, bounds = np.empty((most_rows, n + 1), np.uintp), _bounds(rows.indices, n)
+    if n_heads == 1:
+        kernel, rooms = variant(learn_side_by_side, rule), None
+        block = Block(
+            counter, np.zeros((n, _LINE), np.int64), places,
+            *(np.empty(most_rows, kind) for kind in (np.float64, np.float64, dtype)),
+            splits, bounds,
+        )  # fmt: skip
+    else:
+        kernel = variant(learn_heads_side_by_side, rule)
+        rooms = [type(room)(*(np.zeros_like(each) for each in room)) for _ in range(n)]
+        shape = most_rows, len(room.sums)
+        block = HeadsBlock(
+            counter, np.zeros(1, np.int64), places, *(np.empty(shape, dtype) for _ in range(2)),
+            splits, bounds,
+        )  # fmt: skip
+    sizes = n, most_rows, most_entries
+
+    def run(who):
+        own = () if rooms is None else (rooms[who],)
+        return kernel(*arguments[:-1], *own, block, sizes, who)
+
+    return together(n, run)[0]
+
+
+def _bounds(indices, n):
+    """The first features of ``n`` owners, of about equally many entries each."""
+    sample = np.sort(indices[:: 1 + len(indices) // _SAMPLE])
+    bounds = np.zeros(n, np.uintp)
+    if len(sample):
+        bounds[1:] = sample[len(sample) * np.arange(1, n) // n]
+    return bounds
