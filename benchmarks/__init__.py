@@ -1,8 +1,8 @@
 """Benchmarks of sklearn_adagrad beside its peers: ``python -m benchmarks NAME``.
 
-Every figure is the median of several runs, on one thread, the contestants taking turns. The
-thread counts must be fixed before NumPy is first imported, and this file is what Python runs
-first.
+Every figure is the median of several runs, on one thread, the contestants taking turns; but that of
+the benchmark of threads, whose processes are given a number. The thread counts must be fixed before
+NumPy is first imported, and this file is what Python runs first.
 """
 
 import os
@@ -14,4 +14,4 @@ for _name in (
     "VECLIB_MAXIMUM_THREADS",
     "NUMBA_NUM_THREADS",
 ):
-    os.environ[_name] = "1"
+    os.environ[_name] = os.environ.get("SKLEARN_ADAGRAD_BENCHMARK_THREADS", "1")

@@ -28,8 +28,9 @@ LIMIT = "sklearn_adagrad.estimators.parameters._openmp_effective_n_threads"
 def small():
     """Let few rows be worth threads, as many as are asked for."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (("_ENTRIES", 0), ("_BLOCK_ENTRIES", 12), ("_BLOCK_ROWS", 5)):
+        for name, value in {"_ENTRIES": 0, "_BLOCK_ENTRIES": 12, "_BLOCK_ROWS": 5}.items():
             patch.setattr(sharing, name, value)
+        patch.setattr(sharing, "_FEWEST", 2)
         patch.setattr(engine, "_ENTRIES_TO_SCORE", 1)
         patch.setattr(engine, "allowed", lambda n: n)
         patch.setattr(LIMIT, lambda **_: 8)

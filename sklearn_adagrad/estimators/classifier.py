@@ -112,10 +112,10 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         costs much at the beginning. The default learns row by row, which is fastest on one thread.
         See :doc:`batches`.
     n_jobs : int or None, default=None
-        How many threads may work at once: on the rows of a batch, if there is one output and ``lr``
-        is a number, and on rows that are predicted. The result is the same to the last bit. None is
-        1, -1 one for each processor; settings of joblib and threadpoolctl may allow fewer. Small
-        batches are learnt in one thread.
+        How many threads may work at once: on rows that are predicted, and on large batches, if
+        ``lr`` is a number. Whatever it is, the model is the same to the last bit. One output is
+        learnt in one thread or in three and more; see :doc:`batches`. None is 1, -1 one for each
+        processor; the settings of joblib, threadpoolctl and numba may allow fewer.
     fit_intercept : bool, default=True
         Whether to learn an intercept. It has its own accumulator, like any feature.
     max_iter : int, default=100

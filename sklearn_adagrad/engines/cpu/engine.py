@@ -55,7 +55,7 @@ def learn(
     """
     limits = Limits(limit, max_abs, bound.max_norm, drops, refuses)
     longest, n_jobs = _longest_of(rows), allowed(n_jobs)
-    begun = rows_alone(rows, bound, state) if n_jobs > 1 else len(order)
+    begun = rows_alone(rows, bound, state, n_jobs) if n_jobs > 1 else len(order)
     for part, n_threads in ((order[:begun], 1), (order[begun:], n_jobs)):
         if len(part) > 0:
             kernel, arguments = _learning(
@@ -126,24 +126,20 @@ def scores(rows, bits, n_features, bound, state, *, clips=False, n_jobs=1):
     n_rows = len(rows.indptr) - 1
     out = np.empty((n_rows, state.n_outputs if bound.mixes else state.n_heads))
     longest = min(_longest_of(rows), n_features, len(rows.indices))  # the rows may be broken
-    n_jobs = min(
-        allowed(n_jobs), n_rows, 1 + len(rows.indices) * state.n_heads // _ENTRIES_TO_SCORE
-    )
-    if n_jobs > 1 and every_row.inspect(rows, bits, n_features, 0, 0)[0]:
 
-        def score_part(who):
-            part = who * n_rows // n_jobs, (who + 1) * n_rows // n_jobs
-            given = rows, bits, n_features, bound, state, longest, out, clips, part
-            kernel, arguments = _scoring(*given)
-            return kernel(*arguments)
+    def score_part(first, last):
+        part = first, last
+        given = rows, bits, n_features, bound, state, longest, out, clips, part
+        kernel, arguments = _scoring(*given)
+        return kernel(*arguments)
 
-        found = together(n_jobs, score_part)
-        is_valid, smallest, largest = zip(*found, strict=True)
-        return out, Verdict(all(is_valid), min(smallest), max(largest))
-    kernel, arguments = _scoring(
-        rows, bits, n_features, bound, state, longest, out, clips, (0, n_rows)
-    )
-    return out, Verdict(*kernel(*arguments))
+    worth = 1 + len(rows.indices) * state.n_heads // _ENTRIES_TO_SCORE
+    n = min(allowed(n_jobs), n_rows, worth)
+    if n < 2 or not every_row.inspect(rows, bits, n_features, 0, 0)[0]:  # indptr is in disorder
+        return out, Verdict(*score_part(0, n_rows))
+    found = together(n, lambda who: score_part(who * n_rows // n, (who + 1) * n_rows // n))
+    is_valid, smallest, largest = zip(*found, strict=True)
+    return out, Verdict(all(is_valid), min(smallest), max(largest))
 
 
 def prepared_scores(rows, bound, state, out):

@@ -10,14 +10,19 @@ from .team import together
 
 # How many entries, times heads, a batch must have, and how many there are between two meetings.
 _ENTRIES, _BLOCK_ENTRIES, _BLOCK_ROWS = 2**16, 2**17, 2**13
+# Threads that learn one output have twice the work of one alone: each row is visited twice, and
+# records go from core to core.
+_FEWEST = 3
 _LINE = 16  # numbers between those of two threads
 _SAMPLE = 2**14  # entries that tell which features are frequent
 
 
-def rows_alone(rows, bound, state):
-    """How many rows one thread learns before there is work enough for several, if ever."""
+def rows_alone(rows, bound, state, n):
+    """How many rows one thread learns before there is work enough for ``n``, if ever."""
     n_rows, n_entries = len(rows.indptr) - 1, max(1, len(rows.indices) * state.n_heads)
     if not is_batched(bound.rule) or "batch_shares" in state.beside:
+        return n_rows
+    if state.n_heads == 1 and n < _FEWEST:
         return n_rows
     enough = 1 + _ENTRIES * n_rows // n_entries  # rows in a batch
     alone = max(0, first_of_size(bound.rule, enough) - state.t)
