@@ -108,7 +108,7 @@ class Parameters(BaseEstimator):
             ) from error
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=256, typed=True)  # a batch_size of 1.0 is none, though it equals 1
 def _bound_before(rule, dtype, **numbers):
     """What ``bind`` returned for the same names and numbers: a stream asks again and again."""
     return bind(rule, dtype, **numbers)

@@ -127,10 +127,10 @@ def scores(rows, bits, n_features, bound, state, *, clips=False, n_jobs=1):
     out = np.empty((n_rows, state.n_outputs if bound.mixes else state.n_heads))
     longest = min(_longest_of(rows), n_features, len(rows.indices))  # the rows may be broken
 
-    def score_part(first, last):
-        part = first, last
-        given = rows, bits, n_features, bound, state, longest, out, clips, part
-        kernel, arguments = _scoring(*given)
+    def score_part(*part):
+        kernel, arguments = _scoring(
+            rows, bits, n_features, bound, state, longest, out, clips, every_row.Range(*part)
+        )
         return kernel(*arguments)
 
     worth = 1 + len(rows.indices) * state.n_heads // _ENTRIES_TO_SCORE
@@ -149,13 +149,13 @@ def prepared_scores(rows, bound, state, out):
     """
     rows = Rows(*map(read_only, rows))
     bits = bits_of(rows.values)
-    longest, part = len(rows.indices), (0, len(rows.indptr) - 1)
+    longest, part = len(rows.indices), every_row.Range(0, len(rows.indptr) - 1)
     given = rows, bits, state.n_features, bound, state, longest, out, False, part
     return prepared(_scoring(*given))
 
 
 def _scoring(rows, bits, n_features, bound, state, longest, out, clips, part):
-    """The kernel that scores the rows of a part, from a first one to a last, and its arguments."""
+    """The kernel that scores the rows of a part, and its arguments."""
     learner = _learner(bound, state, True)
     learner = learner._replace(
         rule=reading(bound.rule), intercept_rule=reading(bound.intercept_rule)

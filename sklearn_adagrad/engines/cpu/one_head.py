@@ -375,8 +375,8 @@ def score(rows, bits, n_features, learner, scaling, state, ahead, out, part):
     n_rows = len(rows.indptr) - 1
     row = context_at(learner.rule, learner.settings, state.totals[0]["t"])
     valid, smallest, largest = True, bits.unsigned, bits.words.dtype.type(0)
-    for first in range(part[0], part[1], BLOCK):
-        last = first + BLOCK if first + BLOCK < part[1] else part[1]
+    for first in range(part.first, part.stop, BLOCK):
+        last = first + BLOCK if first + BLOCK < part.stop else part.stop
         valid, low, high = inspect(rows, bits, n_features, first, last)
         smallest = low if low < smallest else smallest
         largest = high if high > largest else largest

@@ -1,5 +1,7 @@
 """The one check that lets every other kernel trust sparse rows, and what kernels ask of a row."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ...arithmetic.jit import compiled, inlined, shared
@@ -8,6 +10,13 @@ from .records import prefetch_to_read
 
 # Rows are inspected in blocks that a cache still holds when they are read again.
 BLOCK, _WIDE_BLOCK = 32, 256
+
+
+class Range(NamedTuple):
+    """Some neighbouring rows."""
+
+    first: int
+    stop: int
 
 
 @compiled
