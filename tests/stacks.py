@@ -140,15 +140,11 @@ BATCHED = [  # of which batches are learnt too
     ("adagrad", "none", False),
     ("adagrad", "array", True),
     ("dual averaging", "number", True),
-    ("momentum", "none", True),
     ("averaged ftrl", "array", False),
     ("all with a mean", "none", False),
     ("all with momentum", "none", True),
     ("admitted ftrl", "number", False),
-    ("scale-free", "number", False),
     ("scale-free, importance-aware", "array", False),
-    ("importance-aware, all with momentum", "none", False),
-    ("decay beside momentum", "none", False),
 ]
 LAZY = [  # whose weights move while their features are absent
     case for case in CASES if case[1] != "none" or "momentum" in case[0] or "dual" in case[0]
