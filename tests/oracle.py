@@ -182,7 +182,7 @@ class Batch:
         self.n, self.g, self.here = self.n + 1, self.g + g, self.here | here
         self.shares, self.sizes = self.shares + share * abs(slope), self.sizes + abs(slope)
         mean = self.shares / self.sizes if self.sizes else share
-        seen = np.append(here[:-1], True)
+        seen = np.append(here[:-1], True) & (g != 0.0)
         self.share = np.where(seen, mean, self.share)  # of the rows so far
         fraction = isinstance(self.size, float)
         if self.n >= (max(1, int(self.size * m.t)) if fraction else self.size):

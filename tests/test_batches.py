@@ -33,7 +33,14 @@ from test_rules_against_oracle import assert_same, expected
 
 from sklearn_adagrad import AdagradClassifier, AdagradClassifierCV, AdagradRegressor, load
 from sklearn_adagrad.model.state import settle
-from sklearn_adagrad.rules import InverseScaling, Scheduled, replaced, sqrt
+from sklearn_adagrad.rules import (
+    ImportanceAware,
+    InverseScaling,
+    ScaleFree,
+    Scheduled,
+    replaced,
+    sqrt,
+)
 
 every_batched_case = pytest.mark.parametrize("case", BATCHED, ids=name_of)
 FEW_BATCHED = [case for case in BATCHED if case in FEW]
@@ -112,6 +119,26 @@ def test_heads_are_models_of_their_own(case, data):
     assert bits(learn(problem, cut(data, len(problem["y"])))) == bits(model)
     models = [learn(problem, y=column) for column in problem["y"].T]
     assert_heads_are(model, models, problem["X"])
+
+
+@pytest.mark.parametrize("lr", [0.3, "auto"])
+@pytest.mark.parametrize("rule", [ImportanceAware("adagrad"), ScaleFree("adagrad")], ids=str)
+def test_heads_are_alone_where_gradients_are_zero(rule, lr):
+    """Rows beyond the margin: one label has a gradient where another has none."""
+    rng = np.random.default_rng(0)
+    X = random_rows(rng, 300, 12)
+    y = (X @ rng.standard_normal((12, 2)) > 0).astype(int)
+    rule = rule if lr != "auto" else "adagrad"
+    model = AdagradClassifier("hinge", rule=rule, lr=lr, batch_size=20)
+    both = clone(model).partial_fit(X, y, classes=[0, 1])
+    for n in range(2):
+        one = clone(model).partial_fit(X, y[:, n], classes=[0, 1])
+        np.testing.assert_allclose(both.coef_[n], one.coef_[0], rtol=1e-10, atol=1e-12)
+        if lr != "auto":
+            given = {"has_unit": False, "loss": loss_object(AdagradClassifier, "hinge")}
+            learnt = oracle.learn(oracle.nothing(12), X.toarray(), signs(y[:, n]), np.ones(300),
+                                  **one.get_params() | given)  # fmt: skip
+            np.testing.assert_allclose(one.coef_[0], learnt.coef, rtol=1e-10, atol=1e-12)
 
 
 def test_classes_of_one_softmax():

@@ -1,6 +1,7 @@
 """Rows of a batch that several threads learn: the same bits as one."""
 
 import threading
+import time
 
 import joblib
 import numpy as np
@@ -17,6 +18,7 @@ from sklearn_adagrad import AdagradClassifier, AdagradRegressor
 from sklearn_adagrad._sklearn import _openmp_effective_n_threads
 from sklearn_adagrad.engines.cpu import engine, team
 from sklearn_adagrad.engines.cpu import together as sharing
+from sklearn_adagrad.rules import ImportanceAware
 
 ONE_HEAD = [case for case in BATCHED if "scale" not in case[0] and "importance" not in case[0]]
 
@@ -163,28 +165,112 @@ def test_what_limits_the_number(monkeypatch):
     monkeypatch.setattr(LIMIT, _openmp_effective_n_threads)
     model = AdagradRegressor(n_jobs=-1)
     assert AdagradRegressor()._n_threads() == 1
-    assert model._n_threads() == joblib.effective_n_jobs(-1)
+    assert model._n_threads() >= 1
+    with joblib.parallel_config("threading", n_jobs=2):
+        assert AdagradRegressor()._n_threads() == min(2, model._n_threads())
     with threadpool_limits(1):
         assert model._n_threads() == 1
-    assert team.allowed(10**6) == team.config.NUMBA_NUM_THREADS
+    monkeypatch.setattr(team.config, "NUMBA_NUM_THREADS", 3)
+    assert team.allowed(10**6) == 3
 
 
-def test_an_interrupt_waits_for_the_threads():
-    interrupted = []
+@pytest.mark.parametrize("calls", [{1}, {2}, {3}, {3, 4}], ids=str)
+def test_an_interrupt_waits_for_the_threads_or_nobody_begins(calls, monkeypatch):
+    """After the first or the second thread was called, or once or twice while they are awaited."""
+    done, made = [], []
 
-    def stop():
-        interrupted.append(True)
-        raise KeyboardInterrupt
+    def interrupted(function):
+        def call(*args):
+            result = function(*args) if args else None
+            made.append(function)
+            if len(made) in calls:
+                time.sleep(0.05)  # all could have begun by now
+                raise KeyboardInterrupt
+            return result if args else function()
 
-    # In the place of a signal: the second wait is by the loop that begins anew.
-    waits, real = iter([stop, None]), team.wait
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(team, "wait", lambda tasks: (next(waits) or (lambda: real(tasks)))())
-        done = []
-        with pytest.raises(KeyboardInterrupt):
-            team.together(2, done.append)
-    assert interrupted == [True]
-    assert sorted(done) == [0, 1]
+        return call
+
+    class Work(team._Work):
+        def __init__(self, *given):
+            super().__init__(*given)
+            self.finished.wait = interrupted(self.finished.wait)
+
+    def work(who):
+        time.sleep(0.2)
+        done.append(who)
+
+    mine = team.Team(2)
+    monkeypatch.setattr(team, "_Work", Work)
+    monkeypatch.setattr(mine._threads, "submit", interrupted(mine._threads.submit))
+    with pytest.raises(KeyboardInterrupt):
+        mine.run(2, work)
+    before = list(done)
+    time.sleep(0.5)
+    assert done == before
+    assert len(done) == (0 if calls == {1} else 2)
+
+
+def test_a_thread_that_fails_before_it_begins_stops_the_others(monkeypatch):
+    rng = np.random.default_rng(0)
+    X, y = random_rows(rng, 60), rng.standard_normal(60)
+    real = sharing.variant
+
+    def failing(kernel, rule):
+        def call(*arguments):
+            if arguments[-1] == 1:
+                raise MemoryError("no more")
+            return real(kernel, rule)(*arguments)
+
+        return call
+
+    monkeypatch.setattr(sharing, "variant", failing)
+    with pytest.raises(MemoryError, match="no more"):
+        AdagradRegressor(lr=0.1, batch_size=10, n_jobs=2).partial_fit(X, y)
+
+
+def test_teams_do_not_pile_up():
+    for n in (*range(2, 9), *range(8, 1, -1)):
+        assert team.together(n, lambda who: who) == list(range(n))
+    assert len(team._idle) <= team._MOST_IDLE
+
+
+@pytest.mark.parametrize("batch_size", [40, 0.2])
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_small_batches_are_learnt_in_one_thread(batch_size, n_outputs, monkeypatch):
+    """Until they are large enough, in the midst of a call; and where too little is left."""
+    monkeypatch.setattr(sharing, "_ENTRIES", 200 * n_outputs)
+    learnt, real = [], sharing.together
+    monkeypatch.setattr(
+        sharing, "together", lambda n, function: learnt.append(n) or real(n, function)
+    )
+    rng = np.random.default_rng(0)
+    X, y = random_rows(rng, 300), rng.standard_normal((300, n_outputs))
+    y = y[:, 0] if n_outputs == 1 else y
+    alone = AdagradRegressor(lr=0.1, batch_size=batch_size).partial_fit(X, y)
+    assert learnt == []
+    model = AdagradRegressor(lr=0.1, batch_size=batch_size, n_jobs=2)
+    for part in (slice(0, 10), slice(10, 200), slice(200, 300)):
+        model.partial_fit(X[part], y[part])
+    assert 1 <= len(learnt) <= 2
+    assert bits(model) == bits(alone)
+    AdagradRegressor(lr=0.1, batch_size=1e-308, n_jobs=2).partial_fit(X, y)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"rule": ImportanceAware("adagrad"), "lr": 0.1}])
+def test_steps_that_are_sized_are_learnt_in_one_thread(parameters, monkeypatch):
+    monkeypatch.setattr(sharing, "together", None)
+    rng = np.random.default_rng(0)
+    X, y = random_rows(rng, 60), rng.standard_normal(60)
+    one, two = (AdagradRegressor(batch_size=20, n_jobs=n, **parameters) for n in (1, 2))
+    assert bits(one.partial_fit(X, y)) == bits(two.partial_fit(X, y))
+
+
+def test_owners_have_about_as_many_entries_each():
+    """Also if rows are of one length."""
+    rows = np.tile(np.arange(64), 32_512)
+    bounds = sharing._bounds(rows, 4).astype(int)
+    counts = np.diff(np.searchsorted(np.sort(rows), [*bounds, 64]))
+    assert (np.abs(counts / len(rows) - 0.25) < 0.05).all()
 
 
 def test_an_error_in_a_thread_is_raised():

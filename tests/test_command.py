@@ -39,12 +39,14 @@ def model(tmp_path):
 
 
 def test_train_predict_inspect(capsys, model, tmp_path):
-    code, out, err = run(capsys, *TRAIN, "-m", model, "--cross", "site,device", "--lr", "0.2")
+    code, out, err = run(capsys, *TRAIN, "-m", model, "--cross", "site,device", "--lr", "0.2",
+                         "--batch-size", "1/128")  # fmt: skip
     assert (code, out) == (0, "")
     assert err.splitlines()[-1].split()[0] == "5,000"
     assert os.listdir(tmp_path) == ["model"]
     pipeline = load(model)
     assert pipeline[-1].t_ == 5000
+    assert pipeline[-1].batch_size == 1 / 128
     row = {"site": "site1.com", "device": "phone", "user": "u1", "ad": "ad7", "price": "0.5"}
     assert pipeline.predict_proba(row).shape == (1, 2)
 

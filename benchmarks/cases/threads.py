@@ -3,7 +3,7 @@
 Two outputs of 10 million rows: passes over the same data until so many were learnt, of which the
 last seven are timed, in turns; batches are 1/128 of the rows so far. For 20 classes, the passes
 after the first. As many threads as there are processors. The ratio is to one thread, and for
-batches in one thread to row by row. The models of one thread and of several are the same to the
+batches in one thread to row by row. The weights of one thread and of several are the same to the
 last bit, or this fails.
 """
 

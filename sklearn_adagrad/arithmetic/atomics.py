@@ -2,7 +2,7 @@
 
 They wait by looking again and again: within a kernel that takes less than a microsecond, where a
 lock of the operating system takes a hundred. Whoever has waited for long lets other threads have
-the processor.
+the processor, where the system has ``sched_yield``.
 """
 
 import llvmlite.binding as binding
@@ -15,6 +15,7 @@ from .lanes import call
 
 _I64 = ir.IntType(64)
 _PATIENCE = 4096  # looks at the counter
+GONE = 2**62
 _X86 = binding.get_default_triple().split("-")[0] in ("x86_64", "i686")
 _GIVES_WAY = binding.address_of_symbol("sched_yield") is not None
 
@@ -39,7 +40,10 @@ def give_way():
 
 @inlined
 def meet(counter, target):
-    """Wait until ``counter[0]`` is ``target``, to which each of the threads that meet adds one."""
+    """Wait until ``counter[0]`` is ``target``, to which each of the threads that meet adds one.
+
+    Returns whether all have come: not if somebody has put ``GONE`` into it.
+    """
     arrive(counter)
     looks = 0
     while arrived(counter) < target:
@@ -48,6 +52,7 @@ def meet(counter, target):
             pause()
         else:
             give_way()
+    return arrived(counter) < GONE
 
 
 def _pointer(context, builder, array, value):

@@ -74,10 +74,10 @@ class Parameters(BaseEstimator):
 
     def _n_threads(self):
         """How many threads may work at once, which others limit too."""
-        if self.n_jobs is None:
-            return 1
-        others_allow = _openmp_effective_n_threads(only_physical_cores=False)
-        return max(1, min(effective_n_jobs(self.n_jobs), others_allow))
+        n = effective_n_jobs(self.n_jobs)
+        if n > 1:
+            n = min(n, _openmp_effective_n_threads(only_physical_cores=False))
+        return max(1, n)
 
     def _rule(self, dtype, **instead):
         """The rule with ``self``'s hyper-parameters, some of them replaced, for ``dtype``."""

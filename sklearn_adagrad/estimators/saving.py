@@ -35,7 +35,7 @@ def packed(attributes):
 
 def unpacked(saved, name):
     """The attributes that were saved, or ValueError."""
-    known = dict(saved)
+    known = {"batch_size": 1, "n_jobs": None} | saved  # not there in pickles of earlier versions
     number = known.pop("_format", 0)
     if number != FORMAT:
         raise ValueError(

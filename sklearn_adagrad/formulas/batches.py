@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arithmetic.jit import inlined
-from ..arithmetic.lanes import any_lane, updated
+from ..arithmetic.lanes import any_lane, updated, where
 from ..arithmetic.rounding import gathered, noise_of_record
 from ..arithmetic.times import has_ended, moment, no_more, stamp
 from ..arithmetic.tuples import found, kept, replaced, told_apart
@@ -16,6 +16,8 @@ from .rules import (
     settled,
     weight,
 )
+
+_NEVER = 2.0**62  # rows
 
 
 class Batched(NamedTuple):
@@ -60,7 +62,8 @@ class Batched(NamedTuple):
     def first_of_size(self, size):
         if self.rows >= size:
             return 0
-        return int(size / self.fraction) + 1 if self.fraction > 0.0 else np.inf
+        t = size / self.fraction if self.fraction > 0.0 else np.inf
+        return int(t) + 1 if t < _NEVER else np.inf
 
     def settled(self, record, t, row):
         ended = has_ended(t, record.first)
@@ -77,7 +80,8 @@ class Batched(NamedTuple):
     def step(self, record, g, row):
         total = gathered(record.sum, g, row.noise)
         record = replaced(replaced(record, "sum", total), "first", stamp(row.t, record.first))
-        record = kept(record, "row_share", 0.0 * g + row.share)
+        share = where(g == 0.0, found(record, "row_share", 0.0 * g), 0.0 * g + row.share)
+        record = kept(record, "row_share", share)  # a gradient of zero changes nothing
         return kept(record, "row_lr", 0.0 * g + row.lr), 0.0 * g
 
     def moved(self, record, by, row):

@@ -55,8 +55,8 @@ def learn(
     """
     limits = Limits(limit, max_abs, bound.max_norm, drops, refuses)
     longest, n_jobs = _longest_of(rows), allowed(n_jobs)
-    begun = rows_alone(rows, bound, state, n_jobs) if n_jobs > 1 else len(order)
-    for part, n_threads in ((order[:begun], 1), (order[begun:], n_jobs)):
+    alone = rows_alone(rows, len(order), bound, state, n_jobs)
+    for part, n_threads in ((order[:alone], 1), (order[alone:], n_jobs)):
         if len(part) > 0:
             kernel, arguments = _learning(
                 rows, part, targets, weights, loss, bound, state, fit_intercept, limits, longest,

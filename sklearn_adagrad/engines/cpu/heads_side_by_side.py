@@ -17,6 +17,7 @@ from .head_steps import shorten
 from .head_vectors import Part, score_row, update_part
 from .heads import any_dropped, judge_row
 from .mixture import tell
+from .rows import fetch_row
 from .side_by_side import collect, split_row
 from .subnormal import flush, restore
 
@@ -45,7 +46,7 @@ def learn_heads_side_by_side(
     t, weight_sum, epoch_weight = totals["t"], totals["weight"], totals["epoch_weight"]
     start, end = steps.pending.rows[0], steps.pending.rows[1]
     begun, dropped = (start, end), limits.drops and any_dropped(heads.losses)
-    places, met, done, p = block.places[who], 0, len(order), 0
+    places, met, done, p, last = block.places[who], 0, len(order), 0, len(order) - 1
     while p < len(order):
         if weights[order[p]] == 0:
             p += 1
@@ -57,8 +58,11 @@ def learn_heads_side_by_side(
             i = np.uintp(order[places[r]])
             score_row(rows, learner, heads, steps, rows, Clock(start, t), i, block.sums[r])
             split_row(rows, block, r, i, n_owners)
+            later = places[r] + ahead.rows
+            fetch_row(rows, np.uintp(order[later if later < last else last]))
         met += n
-        meet(block.counter, met)
+        if not meet(block.counter, met):
+            break
         if who == 0:
             fitting = size if 0 <= factor(rule, start + 1) < np.inf else 0
             within = replaced(limits, "gradient", part_of(rule, start, limit))
@@ -81,7 +85,8 @@ def learn_heads_side_by_side(
                     block.steps[r, h] = buffers.steps[h]
             block.fits[0] = fitting
         met += n
-        meet(block.counter, met)
+        if not meet(block.counter, met):
+            break
         fitting = block.fits[0]
         for r in range(fitting):
             for h in range(len(buffers.steps)):
@@ -94,7 +99,8 @@ def learn_heads_side_by_side(
         if fitting > 0:
             begun = start, end
         met += n
-        meet(block.counter, met)
+        if not meet(block.counter, met):
+            break
         if fitting < size:
             done = places[fitting]
             break

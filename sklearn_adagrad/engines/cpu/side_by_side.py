@@ -36,11 +36,11 @@ from .subnormal import flush, restore
 
 
 class Block(NamedTuple):
-    """Room for what is known of a block of rows; the first axis of the lists is of who wrote."""
+    """Room for what is known of a block of rows."""
 
     counter: np.ndarray  # how often threads have come to a point where they meet
-    fits: np.ndarray  # how many rows of its share each thread could score
-    places: np.ndarray  # where each row of the block is in the order
+    fits: np.ndarray  # (who, 0): how many rows of its part each thread could score
+    places: np.ndarray  # (who, row): where each row of the block is in the order
     scores: np.ndarray
     losses: np.ndarray
     gradients: np.ndarray
@@ -121,10 +121,10 @@ def learn_side_by_side(batch, loss, learner, steps, state, limits, ahead, block,
             start, end = t, last_row(rule, t)
         p, size = collect(batch, places, p, min(most_rows, end - t), most_entries)
         limit = part_of(rule, start, limits.gradient)
-        begin, end_of_share = who * size // n, (who + 1) * size // n
+        begin, end_of_part = who * size // n, (who + 1) * size // n
         row = row_at(rows, rule, learner.settings, start, start)
-        fitting = end_of_share - begin
-        for r in range(begin, end_of_share):
+        fitting = end_of_part - begin
+        for r in range(begin, end_of_part):
             i = np.uintp(order[places[r]])
             score = score_row(rows, learner, state, row, i, rows.values, False)
             gradient, lost = judged(loss, y[i], score)
@@ -133,7 +133,7 @@ def learn_side_by_side(batch, loss, learner, steps, state, limits, ahead, block,
             fetch_row(rows, np.uintp(order[later if later < last else last]))
             if ahead.records > 0:
                 later = r + ahead.records
-                later = places[later if later < end_of_share else end_of_share - 1]
+                later = places[later if later < end_of_part else end_of_part - 1]
                 read_ahead(rows, state.cells, np.uintp(order[later]))
             size_of = abs(gradient)
             fits = size_of * limits.max_abs <= limit or size_of * max_abs_of(rows, i) <= limit
@@ -148,12 +148,13 @@ def learn_side_by_side(batch, loss, learner, steps, state, limits, ahead, block,
             split_row(rows, block, r, i, n_owners)
         block.fits[who, 0] = fitting
         met += n
-        meet(block.counter, met)
+        if not meet(block.counter, met):
+            break
         fitting, others = 0, True
         for m in range(n):
-            share = (m + 1) * size // n - m * size // n
+            part = (m + 1) * size // n - m * size // n
             fitting += block.fits[m, 0] if others else 0
-            others = others and block.fits[m, 0] == share
+            others = others and block.fits[m, 0] == part
         row = row_at(rows, rule, learner.settings, start + 1, start + 1)
         if not 0 <= row.lr < np.inf:
             fitting = 0
@@ -182,7 +183,8 @@ def learn_side_by_side(batch, loss, learner, steps, state, limits, ahead, block,
         if fitting > 0:
             begun = start, end
         met += n
-        meet(block.counter, met)
+        if not meet(block.counter, met):
+            break
         if fitting < size:
             done = places[fitting]
             break

@@ -2,8 +2,11 @@
 
 import numpy as np
 
+from ...arithmetic.atomics import GONE
 from ...arithmetic.jit import variant
+from ...formulas.batches import Batched
 from ...formulas.rules import first_of_size, is_batched
+from ...model.combinations import chain
 from .heads_side_by_side import HeadsBlock, learn_heads_side_by_side
 from .side_by_side import Block, learn_side_by_side
 from .team import together
@@ -14,19 +17,28 @@ _ENTRIES, _BLOCK_ENTRIES, _BLOCK_ROWS = 2**16, 2**17, 2**13
 # records go from core to core.
 _FEWEST = 3
 _LINE = 16  # numbers between those of two threads
-_SAMPLE = 2**14  # entries that tell which features are frequent
+_SAMPLE = 2**12  # entries that tell which features are frequent
 
 
-def rows_alone(rows, bound, state, n):
-    """How many rows one thread learns before there is work enough for ``n``, if ever."""
-    n_rows, n_entries = len(rows.indptr) - 1, max(1, len(rows.indices) * state.n_heads)
-    if not is_batched(bound.rule) or "batch_shares" in state.beside:
-        return n_rows
-    if state.n_heads == 1 and n < _FEWEST:
-        return n_rows
-    enough = 1 + _ENTRIES * n_rows // n_entries  # rows in a batch
-    alone = max(0, first_of_size(bound.rule, enough) - state.t)
-    return alone if (n_rows - alone) * n_entries > _ENTRIES * n_rows else n_rows
+def rows_alone(rows, n_learnt, bound, state, n):
+    """How many of ``n_learnt`` rows one thread learns before there is work enough for ``n``."""
+    if n < (_FEWEST if state.n_heads == 1 else 2) or not is_batched(bound.rule):
+        return n_learnt
+    if "batch_shares" in state.beside or not _is_place_free(bound.rule):
+        return n_learnt
+    of_row = max(1, len(rows.indices)) * state.n_heads / (len(rows.indptr) - 1)
+    alone = max(0, first_of_size(bound.rule, 1 + _ENTRIES / of_row) - state.t)
+    return alone if (n_learnt - alone) * of_row > _ENTRIES else n_learnt
+
+
+def _is_place_free(rule):
+    """Whether what is done to the gradient of a row is ours: its noise goes by no entry's place."""
+    for each in chain(rule):
+        if isinstance(each, Batched):
+            return True
+        if type(each).__module__.partition(".")[0] != __name__.partition(".")[0]:
+            return False
+    return True
 
 
 def learn_together(n, rule, state, arguments):
@@ -55,15 +67,19 @@ def learn_together(n, rule, state, arguments):
 
     def run(who):
         own = () if rooms is None else (rooms[who],)
-        return kernel(*arguments[:-1], *own, block, sizes, who)
+        try:
+            return kernel(*arguments[:-1], *own, block, sizes, who)
+        except BaseException:  # before it began: the others wait for it
+            counter[0] = GONE
+            raise
 
     return together(n, run)[0]
 
 
 def _bounds(indices, n):
     """The first features of ``n`` owners, of about equally many entries each."""
-    sample = np.sort(indices[:: 1 + len(indices) // _SAMPLE])
     bounds = np.zeros(n, np.uintp)
-    if len(sample):
-        bounds[1:] = sample[len(sample) * np.arange(1, n) // n]
+    if len(indices):
+        chosen = np.random.default_rng(0).integers(len(indices), size=_SAMPLE)
+        bounds[1:] = np.sort(indices[chosen])[_SAMPLE * np.arange(1, n) // n]
     return bounds
