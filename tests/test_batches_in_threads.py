@@ -2,6 +2,7 @@
 
 import threading
 import time
+from typing import NamedTuple
 
 import joblib
 import numpy as np
@@ -263,6 +264,25 @@ def test_steps_that_are_sized_are_learnt_in_one_thread(parameters, monkeypatch):
     X, y = random_rows(rng, 60), rng.standard_normal(60)
     one, two = (AdagradRegressor(batch_size=20, n_jobs=n, **parameters) for n in (1, 2))
     assert bits(one.partial_fit(X, y)) == bits(two.partial_fit(X, y))
+
+
+class OfRows(NamedTuple):
+    """A wrapper of the user's, which may round by the place of an entry in its row."""
+
+    rule: tuple
+    each_row = True
+
+
+def test_wrappers_about_rows_are_learnt_in_one_thread(monkeypatch):
+    learnt, real = [], sharing.together
+    monkeypatch.setattr(
+        sharing, "together", lambda n, function: learnt.append(n) or real(n, function)
+    )
+    rng = np.random.default_rng(0)
+    X, y = random_rows(rng, 60), rng.standard_normal(60)
+    for rule, threads in ((OfRows("adagrad"), []), ("adagrad", [2])):
+        AdagradRegressor(rule=rule, lr=0.1, batch_size=20, n_jobs=2).partial_fit(X, y)
+        assert learnt == threads
 
 
 def test_owners_have_about_as_many_entries_each():

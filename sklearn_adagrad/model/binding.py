@@ -1,15 +1,15 @@
 """From what the user says about the update rule to what an engine needs to know."""
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..formulas.batches import Batched
 from ..formulas.penalty import DecayingPenalised, Penalised
 from ..formulas.row_steps import ImportanceAware, ScaleFree
 from ..formulas.rules import RULES, Settings, is_lazy
 from ..formulas.wrappers import FeaturePenalty
+from .batching import checked_size, in_batches
 from .combinations import chain, check_decay, check_divisor, check_together
 from .limits import check_fits, largest, least_eps
 
@@ -23,7 +23,6 @@ LEARNERS = ((0.4, True), (2.0, True), (12.0, True), (20.0, False))
 # l2 is nothing beside l1 if it is smaller by this factor.
 _NOTHING = 1e-15
 _TOO_LITTLE = 1e-17
-_MOST_ROWS = 2**40  # of a batch
 
 
 class BoundRule(NamedTuple):
@@ -115,7 +114,7 @@ def bind(
     floor_eps=True,
 ):  # fmt: skip
     """The rule that the kernels run, or an error that names what is wrong with it."""
-    batch_size = _checked_size(batch_size)
+    batch_size = checked_size(batch_size)
     if lr == AUTO:
         return _bind_learners(
             rule, dtype, eps=eps, lr_decay=lr_decay, alpha=alpha, l1_ratio=l1_ratio,
@@ -162,7 +161,7 @@ def bind(
     single = np.ndim(alpha) == 0
     if penalised and not single:
         rule = _with_feature_penalty(rule, alpha)
-    rule = _in_batches(rule, batch_size)
+    rule = in_batches(rule, batch_size)
     l1, l2 = l1_ratio * (alpha if single else 1.0), (1.0 - l1_ratio) * (alpha if single else 1.0)
     least = least_eps(dtype, lr * multiple) ** (2 if getattr(links[-1], "eps_inside", False) else 1)
     if not floor_eps:  # what keeps lr / eps a number
@@ -231,40 +230,6 @@ def _check_names(link, names):
             f"{type(link).__name__} keeps an entry {min(names)!r} in the record of a weight, and "
             "so does the rule that it wraps: give that another name."
         )
-
-
-def _checked_size(size):
-    """``size`` of batches as an int or a float, or an error."""
-    if isinstance(size, Integral) and 1 <= size <= _MOST_ROWS:
-        return int(size)
-    if isinstance(size, Real) and not isinstance(size, Integral) and 0 < float(size) < 1:
-        return float(size)
-    error = ValueError if isinstance(size, Real) else TypeError
-    raise error(
-        f"batch_size={size!r} must be a number of rows, an int from 1 to 2**40, or a fraction of "
-        "the rows learnt so far, a float between 0 and 1."
-    )
-
-
-def _in_batches(rule, batch_size):
-    """``rule`` in batches of so many rows, or of such a share of the rows before.
-
-    What is about the gradient of each row is taken out of it.
-    """
-    if batch_size == 1:
-        return rule
-    links = list(chain(rule))
-    outside = [each for each in links[:-1] if getattr(each, "each_row", False)]
-    inner = links[-1]
-    for each in reversed([each for each in links[:-1] if each not in outside]):
-        inner = each._replace(rule=inner)
-    if batch_size > 1:
-        rule = Batched(inner, float(batch_size))
-    else:
-        rule = Batched(inner, 1.0, float(batch_size))
-    for each in reversed(outside):
-        rule = each._replace(rule=rule)
-    return rule
 
 
 def stacked(bounds):
