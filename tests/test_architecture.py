@@ -53,7 +53,7 @@ FLOORS = {
         "fields",
         "losses",
     },
-    "serving": {"estimators", "formulas", "hashing", "input", "model"},
+    "serving": {"engines", "estimators", "formulas", "hashing", "input", "model"},
 }
 # The files beside them.
 FACES = {

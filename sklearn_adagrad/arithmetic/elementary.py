@@ -10,7 +10,7 @@ from numba import types
 from numba.core import cgutils
 
 from .jit import by_type, emits
-from .lanes import Lanes, call, splat, suffix, where
+from .lanes import Lanes, call, magnitude, of_each, splat, where
 
 _LN2_HIGH, _LN2_LOW = 0.693145751953125, 1.42860682030941723212e-6  # 16 bits, and the rest
 _LOG2_E = 1.4426950408889634
@@ -38,7 +38,7 @@ _EXPM1_TOTAL_LONG = (1 / 720, -1 / 120, *_EXPM1_TOTAL)
 
 
 def exp(x):
-    """``exp(x)`` for ``x <= 0``."""
+    """``exp(x)``; of lanes, for ``x <= 0``."""
     return np.exp(x)
 
 
@@ -49,7 +49,7 @@ def _exp_of_number(x):
 @emits(_exp_of_number)
 def _emit_exp(x):
     def emit(context, builder, args):
-        return call(builder, "llvm.exp.f64", ir.DoubleType(), _converted(context, builder, x, args))
+        return of_each(builder, "exp", *_converted(context, builder, x, args))
 
     return types.float64, emit
 
@@ -195,7 +195,7 @@ def _all_small(x):
 def _emit_all_small(x):
     def emit(context, builder, args):
         (value,) = _converted(context, builder, x, args)
-        size = call(builder, f"llvm.fabs.{suffix(value.type)}", value.type, [value])
+        size = magnitude(builder, value)
         small = builder.fcmp_ordered("<", size, _constant(value.type, _NEAR))
         if isinstance(x, Lanes):
             bits = ir.IntType(x.size)
@@ -232,7 +232,7 @@ def _rounded(x):
 
 @_of_one(_rounded)
 def _emit_rounded(builder, value, words, layout):
-    return call(builder, f"llvm.rint.{suffix(value.type)}", value.type, [value])
+    return of_each(builder, "rint", value)
 
 
 def _power_of_two(n):

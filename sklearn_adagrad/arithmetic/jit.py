@@ -31,6 +31,7 @@ from numba.core.compiler import Flags, compile_internal
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.cpu_options import FastMathOptions
 from numba.core.registry import cpu_target
+from numba.core.target_extension import current_target
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
@@ -191,9 +192,17 @@ class _Part(JITCodeLibrary):
         self._finalized = True
 
 
-@functools.cache
 def compiled_part(function, kinds):
     """``function`` for arguments of these types, to be linked into its callers."""
+    return _compiled_part(function, kinds, current_target())
+
+
+@functools.cache
+def _compiled_part(function, kinds, target):
+    return PART_COMPILERS[target](function, kinds)
+
+
+def _for_the_processor(function, kinds):
     flags = Flags()
     flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
     flags.error_model, flags.fastmath = (
@@ -207,6 +216,9 @@ def compiled_part(function, kinds):
         return compile_internal(
             cpu_target.typing_context, target, library, function, kinds, None, flags, {}
         )
+
+
+PART_COMPILERS = {"cpu": _for_the_processor}  # by target; an engine may add its own
 
 
 def call_part(part, context, builder, args):

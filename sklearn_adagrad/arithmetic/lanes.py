@@ -17,6 +17,7 @@ import llvmlite.ir as ir
 import numpy as np
 from numba import types
 from numba.core import cgutils
+from numba.core.target_extension import current_target
 from numba.extending import models, register_model
 
 from .jit import emits, inlined
@@ -82,6 +83,24 @@ def call(builder, name, result, args):
     return builder.call(cgutils.get_or_insert_function(builder.module, kinds, name), args)
 
 
+_ON_A_GPU = {"exp": "__nv_exp", "rint": "__nv_rint"}  # NVIDIA's library has what LLVM's lacks
+
+
+def of_each(builder, name, value):
+    """Emit LLVM's intrinsic ``name`` for a number, or for each of a vector."""
+    kind, is_cpu = value.type, current_target() == "cpu"
+    if is_cpu or not isinstance(kind, ir.VectorType):
+        function = f"llvm.{name}.{suffix(kind)}"
+        if not is_cpu and name in _ON_A_GPU:
+            function = _ON_A_GPU[name] + ("f" if kind == ir.FloatType() else "")
+        return call(builder, function, kind, [value])
+    result = ir.Constant(kind, ir.Undefined)
+    for n in range(kind.count):
+        number = of_each(builder, name, builder.extract_element(value, _I32(n)))
+        result = builder.insert_element(result, number, _I32(n))
+    return result
+
+
 def suffix(kind):
     """How LLVM spells ``kind`` in the name of an intrinsic: v8f32, i64, ..."""
     if isinstance(kind, ir.VectorType):
@@ -138,11 +157,7 @@ def _of_one(name):
     """An operation that LLVM has for numbers and for vectors."""
 
     def define(x):
-        def emit(context, builder, args):
-            kind = args[0].type
-            return call(builder, f"llvm.{name}.{suffix(kind)}", kind, args)
-
-        return x, emit
+        return x, lambda context, builder, args: of_each(builder, name, args[0])
 
     return define
 
@@ -153,7 +168,25 @@ def sqrt(x):
 
 
 emits(sqrt)(_of_one("sqrt"))  # math.sqrt would be a call into the C library for one float32
-emits(abs, Lanes)(lambda x: _of_one("fabs")(x) if isinstance(x, Lanes) else None)
+
+
+def magnitude(builder, value):
+    """Emit ``value`` without its sign; GPUs lack LLVM's intrinsic."""
+    kind, vector = value.type, isinstance(value.type, ir.VectorType)
+    width = 32 if (kind.element if vector else kind) == ir.FloatType() else 64
+    words, mask = ir.IntType(width), 2 ** (width - 1) - 1
+    if vector:
+        words, mask = ir.VectorType(words, kind.count), [mask] * kind.count
+    return builder.bitcast(
+        builder.and_(builder.bitcast(value, words), ir.Constant(words, mask)), kind
+    )
+
+
+@emits(abs, Lanes)
+def _abs(x):
+    if not isinstance(x, Lanes):
+        return None
+    return x, lambda context, builder, args: magnitude(builder, args[0])
 
 
 def root_and(x, eps, inside):
@@ -171,14 +204,14 @@ def _root_and(x, eps, inside):
             builder.select(args[2], nothing, more),
         )
         value = builder.fadd(value, before, flags=_CONTRACT)
-        value = call(builder, f"llvm.sqrt.{suffix(value.type)}", value.type, [value])
+        value = of_each(builder, "sqrt", value)
         return builder.fadd(value, after, flags=_CONTRACT)
 
     def of_numbers(context, builder, args):
         double = ir.DoubleType()
         wide = context.cast(builder, args[0], x, types.float64)
         within = call(builder, "llvm.sqrt.f64", double, [builder.fadd(wide, args[1])])
-        root = call(builder, f"llvm.sqrt.{suffix(args[0].type)}", args[0].type, [args[0]])
+        root = of_each(builder, "sqrt", args[0])
         beside = builder.fadd(context.cast(builder, root, x, types.float64), args[1])
         return builder.select(args[2], within, beside)
 

@@ -1,6 +1,7 @@
-"""Where the loops run. One engine so far: one thread of the processor.
+"""Where the loops run: on the processor, or on a GPU.
 
-An engine is a module with five functions, each given arrays and the ``BoundRule`` of a model:
+An engine is a module or an object with five functions, each given arrays and the ``BoundRule`` of a
+model:
 
 * ``inspect(rows, bits, n_features)``: the ``Verdict`` on the rows;
 * ``learn(rows, order, targets, weights, loss, bound, state, *, fit_intercept, limit, max_abs,
@@ -12,6 +13,10 @@ An engine is a module with five functions, each given arrays and the ``BoundRule
 * ``losses(scores, targets, weights, loss)``: the weighted sum over the rows, by head;
 * ``host(state)``: the state in arrays of NumPy that everything else reads.
 
+Besides, ``entries_at_once`` is how many entries times heads ``learn`` is to be given, and
+``learns_elsewhere`` whether it changes the twin of a state instead of its arrays (see
+``model.guard``).
+
 An engine that serves single rows has three more, for calls that are prepared once:
 
 * ``prepared_learn(rows, targets, weights, loss, bound, state, *, fit_intercept, limit,
@@ -21,9 +26,27 @@ An engine that serves single rows has three more, for calls that are prepared on
 * ``take(indices, values, indptr, own_indices, own_values, n_features)``: put a row of the user's
   into such arrays; it returns whether the row is sound.
 
-``ENGINES`` has all engines by name; the tests run on each of them.
+``ENGINES`` has the engines of the processor by name; the tests run on each of them. ``engine_of``
+finds that of a ``device``.
 """
+
+import functools
+import re
 
 from .cpu import engine as cpu
 
 ENGINES = {"cpu": cpu}
+_GPU = re.compile(r"cuda(?::(\d{1,4}))?")
+
+
+@functools.cache
+def engine_of(device):
+    """The engine of ``"cpu"``, ``"cuda"`` or ``"cuda:1"``, or an error that says what is missing."""
+    if device == "cpu":
+        return cpu
+    gpu = _GPU.fullmatch(device)
+    if gpu is None:
+        raise ValueError(f"device={device!r} must be 'cpu', 'cuda', or one GPU such as 'cuda:1'.")
+    from .cuda.engine import Engine
+
+    return Engine(int(gpu[1] or 0))

@@ -35,7 +35,6 @@ from .training import Problem, train
 _JUDGED = ("validation_loss_curve_", "best_n_iter_")
 _ONLY_SOMETIMES = {*_JUDGED, "fit_summary_"}
 _MOST_ROWS = 2**31  # a record in float32 knows of 2**32; all are brought up to date before
-_PART = 2**22  # entries times heads that are learnt between two moments for others
 
 
 class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
@@ -333,7 +332,7 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
     def _learn(self, problem, order, loss, bound, state, *, refuses=False, scores=None):
         """One pass. Returns None, or the row where numbers gave out.
 
-        In parts of a few milliseconds, between which readers and interrupts have their turn.
+        In parts, between which readers and interrupts have their turn.
         Candidates of a search are left out once their numbers give out; with ``refuses``, unless it
         is the row that is out of range.
         """
@@ -355,12 +354,12 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
             n_jobs=self._n_threads(),
         )
         work = len(problem.rows.indices) * state.n_heads / max(1, len(problem.weights))
-        size = 1 + int(_PART / (1 + work))
+        size = 1 + int(self._engine.entries_at_once / (1 + work))
         for first in range(0, len(order), size):
             part = order[first : first + size]
             if bound.times and (state.t ^ (state.t + len(part))) & _MOST_ROWS:
                 state.guard.change(partial(settle, bound, state))
-            row = state.guard.change(partial(learn, part))
+            row = state.guard.change(partial(learn, part), of_twin=self._engine.learns_elsewhere)
             if row is not None:
                 return row
         return None

@@ -116,6 +116,12 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         ``lr`` is a number. Whatever it is, the model is the same to the last bit. One output is
         learnt in one thread or in three and more; see :doc:`batches`. None is 1, -1 one for each
         processor; the settings of joblib, threadpoolctl and numba may allow fewer.
+    device : str, default="cpu"
+        Where to learn and predict: "cpu", "cuda" for the first NVIDIA GPU, or "cuda:1" for another.
+        A GPU is for many outputs, row by row or in batches, and for large batches of one output; it
+        needs a number for ``lr``. The model is the same up to rounding, and an ordinary model: it
+        is pickled, saved and read as any other. Experimental; needs
+        ``pip install "sklearn-adagrad[cuda]"``. See :doc:`devices`.
     fit_intercept : bool, default=True
         Whether to learn an intercept. It has its own accumulator, like any feature.
     max_iter : int, default=100
@@ -279,6 +285,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         l1_ratio: float = 0.0,
         batch_size: int | float = 1,
         n_jobs: int | None = None,
+        device: str = "cpu",
         fit_intercept: bool = True,
         max_iter: int = 100,
         tol: float | None = 1e-3,
@@ -303,6 +310,7 @@ class AdagradClassifier(ClassifierMixin, BaseAdagrad):
         self.l1_ratio = l1_ratio
         self.batch_size = batch_size
         self.n_jobs = n_jobs
+        self.device = device
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from .._types import MatrixLike
-from ..engines import ENGINES
+from ..engines import engine_of
 from ..files import models
 from ..input.checks import check_rows, check_target, check_weights, take_rows
 from ..input.sealed import trusting
@@ -36,7 +36,7 @@ class Fitted(Parameters):
     @property
     def _engine(self):
         """Where the loops run."""
-        return ENGINES["cpu"]
+        return engine_of(self.device)
 
     def _check_width(self, n_features):
         """``n_features_in_`` runs ahead of the state while the estimator is being refitted."""

@@ -42,6 +42,7 @@ class Parameters(BaseEstimator):
             Interval(Real, 0, 1, closed="neither"),
         ],
         "n_jobs": [Integral, None],
+        "device": [str],
         "fit_intercept": ["boolean"],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left"), None],

@@ -305,21 +305,21 @@ class Quantile(NamedTuple):
 def _log_mixed(ratio, reach):
     """``log(ratio + (1 - ratio) * exp(-reach))``, also where that is near 0, or near 1."""
     change = (1.0 - ratio) * expm1(-reach)
-    return log1p(change) if change > -0.5 else np.log(np.exp(-reach) - ratio * expm1(-reach))
+    return log1p(change) if change > -0.5 else np.log(exp(-reach) - ratio * expm1(-reach))
 
 
 class Poisson(NamedTuple):
     """Half the Poisson deviance with a log link, up to a term in ``y`` alone; ``y >= 0``."""
 
     def value(self, y, score):
-        return np.exp(score) - y * score
+        return exp(score) - y * score
 
     def gradient(self, y, score):
-        return np.exp(score) - y
+        return exp(score) - y
 
     # exp(-score) moves towards 1 / y, or without end if y is 0.
     def drop(self, y, score, reach):
-        mean = np.exp(score)
+        mean = exp(score)
         return log1p(mean * reach) if y == 0.0 else _log_mixed(mean / y, y * reach)
 
     def prediction(self, score):
@@ -333,14 +333,14 @@ class Gamma(NamedTuple):
     """Half the gamma deviance with a log link, up to a term in ``y`` alone; ``y > 0``."""
 
     def value(self, y, score):
-        return score + y * np.exp(-score)
+        return score + y * exp(-score)
 
     def gradient(self, y, score):
-        return 1.0 - y * np.exp(-score)
+        return 1.0 - y * exp(-score)
 
     # exp(score) moves towards y.
     def drop(self, y, score, reach):
-        return -_log_mixed(y * np.exp(-score), reach)
+        return -_log_mixed(y * exp(-score), reach)
 
     def prediction(self, score):
         return np.exp(score)
@@ -370,16 +370,16 @@ class Tweedie(NamedTuple):
     def value(self, y, score):
         p = self.power
         if p == 1.0:
-            return np.exp(score) - y * score
+            return exp(score) - y * score
         if p == 2.0:
-            return score + y * np.exp(-score)
-        loss = np.exp(score * (2.0 - p)) / (2.0 - p)
+            return score + y * exp(-score)
+        loss = exp(score * (2.0 - p)) / (2.0 - p)
         # 0 times an exponential that has overflowed would not be 0.
-        return loss - y * np.exp(score * (1.0 - p)) / (1.0 - p) if y != 0.0 else loss
+        return loss - y * exp(score * (1.0 - p)) / (1.0 - p) if y != 0.0 else loss
 
     def gradient(self, y, score):
-        gradient = np.exp(score * (2.0 - self.power))
-        return gradient - y * np.exp(score * (1.0 - self.power)) if y != 0.0 else gradient
+        gradient = exp(score * (2.0 - self.power))
+        return gradient - y * exp(score * (1.0 - self.power)) if y != 0.0 else gradient
 
     # The limit has no closed form but for y = 0, and for powers that have a loss of their own.
     # Instead, the step is taken with the gradient at its end, by halving the way to the optimum:
@@ -387,11 +387,11 @@ class Tweedie(NamedTuple):
     def drop(self, y, score, reach):
         if y == 0.0 and self.power < 2.0:
             own = 2.0 - self.power
-            return log1p(own * reach * np.exp(own * score)) / own
+            return log1p(own * reach * exp(own * score)) / own
         if self.power == 1.0:
-            return _log_mixed(np.exp(score) / y, y * reach)
+            return _log_mixed(exp(score) / y, y * reach)
         if self.power == 2.0:
-            return -_log_mixed(y * np.exp(-score), reach)
+            return -_log_mixed(y * exp(-score), reach)
         if y <= 0.0:  # of powers up to 0, where no score is the best
             return 0.0
         near, far = score, np.log(y)

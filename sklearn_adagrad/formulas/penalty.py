@@ -15,6 +15,7 @@ the rate of row ``t`` is that of the first times ``c / (c + t - 1)``, where ``c 
 and both sums have a closed form by the Gamma function and its derivative.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -85,7 +86,7 @@ class DecayingPenalised(NamedTuple):
     def lost(self, record, t, row):
         c = 1.0 / row.lr_decay
         first = moment(t, record.since)
-        near = max(0, int(np.ceil(_FAR - c)))
+        near = max(0, math.ceil(_FAR - c))
         rows = elapsed(t, record.since)
         u, total = record.share * c, 0.0 * rows
         for past in range(min(near, t)):

@@ -39,12 +39,17 @@ class Guard(Lock):
         super().__init__()
         self._version = 0  # odd while the state changes
         self._waiting = False
+        self.twin = None  # the same state in another memory, if an engine keeps it there
+        self.is_behind = False  # whether that one has learnt what the arrays do not have
 
-    def change(self, function):
-        """Call ``function``, which changes the state, while nobody reads."""
+    def change(self, function, *, of_twin=False):
+        """Call ``function``, which changes the state, or only its twin, while nobody reads."""
         if self._waiting:
             time.sleep(_BREATH)
         with self.held():
+            if not of_twin:
+                self.catch_up()
+                self.twin = None
             self._version |= 1
             result = function()
             self._version += 1
@@ -53,7 +58,7 @@ class Guard(Lock):
     def read(self, function):
         """What ``function`` returns, which reads the state, when nobody changes it."""
         version = self._version
-        if not version & 1:
+        if not (version & 1 or self.is_behind):
             try:
                 result = function()
             except Exception:
@@ -65,7 +70,14 @@ class Guard(Lock):
         self._waiting = True
         with self.held():
             self._waiting = False
+            self.catch_up()
             return function()
+
+    def catch_up(self):
+        """Let the arrays have what their twin has; by the one who reads or changes."""
+        if self.is_behind:
+            self.twin.copy_back()
+            self.is_behind = False
 
 
 _generation = 0

@@ -85,6 +85,10 @@ class AdagradClassifierCV(BaseAdagradCV):
     n_jobs : int or None, default=None
         How many folds to learn at the same time, in threads. Each takes memory of its own. None
         is 1, -1 one for each processor.
+    device : str, default="cpu"
+        Where to learn and predict: "cpu", "cuda" for the first NVIDIA GPU, or "cuda:1" for another.
+        All candidates learn there together, which needs numbers for ``lr``. Experimental; see
+        :doc:`devices`.
     verbose : int, default=0
         Above 0, ``fit`` prints a line after each fold. For a progress bar, pass
         :class:`sklearn.callback.ProgressBar` to ``set_callbacks``.
@@ -158,6 +162,7 @@ class AdagradClassifierCV(BaseAdagradCV):
         "lr_decay",
         "rule",
         "batch_size",
+        "device",
         "fit_intercept",
         "max_iter",
         "shuffle",
@@ -196,6 +201,7 @@ class AdagradClassifierCV(BaseAdagradCV):
         error_score: float | str = np.nan,
         candidates_per_pass: int | None = None,
         n_jobs: int | None = None,
+        device: str = "cpu",
         verbose: int = 0,
     ) -> None:
         self.loss = loss
@@ -220,6 +226,7 @@ class AdagradClassifierCV(BaseAdagradCV):
         self.error_score = error_score
         self.candidates_per_pass = candidates_per_pass
         self.n_jobs = n_jobs
+        self.device = device
         self.verbose = verbose
 
     @accounted

@@ -6,12 +6,14 @@ from operator import is_, itemgetter
 import numpy as np
 from sklearn.base import is_classifier
 
+from ..engines import ENGINES
 from ..formulas.losses import CLASSIFICATION
 from ..hashing.one_row import Writer
 from ..input.rows import Rows
 from ..input.targets import Targets
 from ..model.limits import largest_gradient
 
+_CPU = ENGINES["cpu"]
 _NARROW = 2**31 - 1
 _TINY = float(np.finfo(np.float64).tiny)
 _SETTLED_AT = 2**31 - 1  # the estimator has something to do when the clock comes by a multiple
@@ -37,7 +39,7 @@ class Room:
             np.zeros(2, index), np.empty(size, index), np.empty(size, self.state.dtype)
         )
         self._form = self.writer = None
-        self._take = self.model._engine.take
+        self._take = _CPU.take
         self._table = self.state.tables["weights"]
 
     def is_of(self, model):
@@ -78,7 +80,7 @@ class Scored(Room):
         self.is_identity = (
             not self.is_classifier and model._n_targets is None and not hasattr(loss, "prediction")
         )
-        self._call = model._engine.prepared_scores(self.rows, self.bound, state, self._scores)
+        self._call = _CPU.prepared_scores(self.rows, self.bound, state, self._scores)
 
     def score(self):
         """The scores of the row, from a moment when nobody learns; a single one as a float."""
@@ -106,7 +108,7 @@ class Learnt(Room):
         loss = model._loss_for(vars(model))
         self._is_any_number = not hasattr(loss, "check_target")
         self._weights, self._clock = np.ones(1), state.totals["t"]
-        self._call = model._engine.prepared_learn(
+        self._call = _CPU.prepared_learn(
             self.rows, self._targets, self._weights, loss, self.bound, state,
             fit_intercept=bool(model.fit_intercept),
             limit=largest_gradient(state.dtype, self.bound.largest_lr),

@@ -24,6 +24,7 @@ from .scaling import Scaling, Unscaled
 from .team import allowed, together
 from .together import learn_together, rows_alone
 
+entries_at_once, learns_elsewhere = 2**22, False  # a few milliseconds
 # How many entries ahead memory is asked for entries and records: far enough to hide the
 # trip there, near enough for the first-level cache. A model that a second-level cache holds
 # need not be asked for.
@@ -193,11 +194,11 @@ def _learner(bound, state, fit_intercept):
     """What the loops need to know of a rule."""
     settings = bound.settings
     if bound.n_candidates > 1:
-        settings = _by_head(settings, state)
+        settings = by_head_settings(settings, state)
     return Learner(bound.rule, bound.intercept_rule, settings, fit_intercept)
 
 
-def _by_head(settings, state):
+def by_head_settings(settings, state):
     """The hyper-parameters, those of several candidates as one number for each head."""
     kind = state.tables["weights"].dtype[0].base
     return Settings(

@@ -42,6 +42,12 @@ from .scaling import flags_at, value_at
 # What vectors there are is a type and not a number: the compiler leaves out the others.
 
 
+class One(NamedTuple):
+    """One head at a time, as each thread of a GPU has."""
+
+    sizes = (1,)
+
+
 class Four(NamedTuple):
     """One vector of four heads."""
 
@@ -160,9 +166,9 @@ def _nothing_of_part(rows, learner, heads, steps, here, clock, i, numbers, part,
 
 
 @_if_any
-def _score_vector(rows, learner, heads, steps, here, clock, i, sums, h, size):
-    """Write the scores by ``size`` heads from ``h`` on into ``sums``."""
-    (start, stop), width, t = span(rows, i), np.uintp(len(sums)), clock.t
+def score_vector(rows, learner, heads, steps, here, clock, i, sums, part, h, size):
+    """Write the scores of a part of row ``i`` by ``size`` heads from ``h`` on into ``sums``."""
+    width, t = np.uintp(len(sums)), clock.t
     row = context_at(learner.rule, settings_of(learner.settings, h, size), t)
     noise = noise_at(noise_of(clock.row, rows.values), np.uintp(0))
     row = replaced(row, "noise", noise_to_score(learner.rule, noise))
@@ -170,8 +176,9 @@ def _score_vector(rows, learner, heads, steps, here, clock, i, sums, h, size):
     record = lanes_of(heads.fields, heads.intercept, h, width, size)
     record = settled(learner.intercept_rule, record, t, own)
     total = weight(learner.intercept_rule, record, own)
+    total = total if part.has_intercept else 0.0 * total
     flags = flags_at(rows, steps.scaling, h, size)
-    for k in range(start, stop):
+    for k in range(part.first, part.stop):
         keep_rolled()
         place = np.uintp(rows.indices[k]) * np.uintp(len(heads.intercept)) + h
         record = lanes_of(heads.fields, heads.cells, place, width, size)
@@ -185,12 +192,13 @@ def _score_vector(rows, learner, heads, steps, here, clock, i, sums, h, size):
 @inlined
 def score_row(rows, learner, heads, steps, here, clock, i, sums):
     """The scores of row ``i`` by all heads, without what they are counted from."""
-    width = np.uintp(len(sums))
+    start, stop = span(rows, i)
+    part, width = Part(start, stop, True), np.uintp(len(sums))
     wide = width - width % WIDE
     for h in range(np.uintp(0), wide, WIDE):
-        _score_vector(rows, learner, heads, steps, here, clock, i, sums, h, 8)
+        score_vector(rows, learner, heads, steps, here, clock, i, sums, part, h, 8)
     if wide < width:
-        _score_vector(rows, learner, heads, steps, here, clock, i, sums, wide, 4)
+        score_vector(rows, learner, heads, steps, here, clock, i, sums, part, wide, 4)
 
 
 def _shared_lanes(learner, row, buffers, h, size):
@@ -220,7 +228,7 @@ def _without_shares(learner, row, buffers, h, size):
 
 
 @_if_any
-def _update_vector(rows, learner, heads, steps, here, clock, i, buffers, part, h, size):
+def update_vector(rows, learner, heads, steps, here, clock, i, buffers, part, h, size):
     """Learn a part of row ``i`` at its ``clock`` with ``size`` heads from ``h`` on."""
     rule, intercept_rule = learner.rule, learner.intercept_rule
     gradient = load_lanes(buffers.steps, h, size)
@@ -271,9 +279,9 @@ def update_part(rows, learner, heads, steps, here, clock, i, buffers, part):
     width = np.uintp(len(buffers.steps))
     wide = width - width % WIDE
     for h in range(np.uintp(0), wide, WIDE):
-        _update_vector(rows, learner, heads, steps, here, clock, i, buffers, part, h, 8)
+        update_vector(rows, learner, heads, steps, here, clock, i, buffers, part, h, 8)
     if wide < width:
-        _update_vector(rows, learner, heads, steps, here, clock, i, buffers, part, wide, 4)
+        update_vector(rows, learner, heads, steps, here, clock, i, buffers, part, wide, 4)
 
 
 @_if_any

@@ -1,0 +1,146 @@
+"""The GPU: its package, its memory, and kernels for it."""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+from numba import typeof
+from numba.core import config
+
+from ..._optional import optional
+from ...arithmetic.jit import PART_COMPILERS
+
+IS_SIMULATED = bool(config.ENABLE_CUDASIM)
+
+
+def found(number):
+    """The module ``numba.cuda`` if there is a GPU of this number, or an error that says what to do."""
+    optional("numba_cuda", "cuda")
+    from numba import cuda
+
+    if not IS_SIMULATED and not cuda.is_available():
+        raise RuntimeError(
+            "device='cuda' needs an NVIDIA GPU and its driver, but none was found here. Models that "
+            "were learnt on one predict and learn with device='cpu' too."
+        )
+    if not 0 <= number < len(cuda.gpus):
+        raise ValueError(
+            f"device='cuda:{number}' is not here: there are {len(cuda.gpus)} GPU(s), from 'cuda:0'."
+        )
+    return cuda
+
+
+# --- memory -----------------------------------------------------------------------------------
+
+
+def there(item):
+    """``item`` with a copy in the GPU's memory of every array in it.
+
+    A kernel cannot be given an array without any element: it gets one of one.
+    """
+    if isinstance(item, np.ndarray):
+        if not item.size:
+            item = np.zeros([1] * item.ndim, item.dtype)
+        return _moved(item)
+    if isinstance(item, tuple):
+        parts = map(there, item)
+        return type(item)(*parts) if hasattr(item, "_fields") else tuple(parts)
+    return item
+
+
+def _moved(array):
+    return room(array.shape, array.dtype, array)
+
+
+def room(shape, dtype, values=None):
+    """An array in the GPU's memory, with these ``values`` or with any."""
+    if IS_SIMULATED:
+        return np.zeros(shape, dtype) if values is None else np.array(values)
+    from numba import cuda
+
+    try:
+        if values is None:
+            return cuda.device_array(shape, dtype)
+        return cuda.to_device(np.ascontiguousarray(values))
+    except cuda.cudadrv.driver.CudaAPIError as error:
+        if "OUT_OF_MEMORY" not in str(error):
+            raise
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        raise MemoryError(
+            f"The GPU has no {size:,} bytes left. Hash the features to fewer columns, use float32 "
+            "rows, or learn with device='cpu'."
+        ) from error
+
+
+def copied(array):
+    """A copy of an array of the GPU's, in its memory."""
+    copy = room(array.shape, array.dtype)
+    same(array, copy)
+    return copy
+
+
+def back(array, out):
+    """Copy an array of the GPU's into ``out``, an array of NumPy."""
+    if IS_SIMULATED:
+        np.copyto(out, array)
+    elif out.size:
+        array.copy_to_host(out)
+
+
+def same(array, other):
+    """Copy one array of the GPU's into another."""
+    if IS_SIMULATED:
+        np.copyto(other, array)
+    else:
+        other.copy_to_device(array)
+
+
+# --- kernels ----------------------------------------------------------------------------------
+
+
+class Size(NamedTuple):
+    """How many threads run a kernel: in all or, of one whose threads meet, as many as there may."""
+
+    blocks: int | None
+    threads: tuple
+
+
+@functools.cache
+def _kernel(function):
+    from numba import cuda
+
+    return cuda.jit(function)
+
+
+def run(function, size, *arguments):
+    """Run ``function`` in threads of the GPU, and wait for them."""
+    from numba import cuda
+
+    kernel, blocks = _kernel(function), size.blocks
+    if blocks is None:
+        blocks = 1
+        if not IS_SIMULATED:
+            compiled = kernel.compile(tuple(map(typeof, arguments)))
+            blocks = compiled.max_cooperative_grid_blocks(size.threads)
+    kernel[blocks, size.threads](*arguments)
+    cuda.synchronize()
+
+
+def _part(function, kinds):
+    """``function`` for arguments of these types, to be linked into its callers."""
+    from numba.cuda.compiler import compile_internal
+    from numba.cuda.core.callconv import CUDACallConv
+    from numba.cuda.core.targetconfig import ConfigStack
+    from numba.cuda.descriptor import cuda_target
+
+    flags = ConfigStack().top().copy()
+    flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
+    target = cuda_target.target_context
+    library = target.codegen().create_library(function.__qualname__)
+    return compile_internal(
+        cuda_target.typing_context, target, library, function, kinds, None, flags, {},
+        call_conv=CUDACallConv(target), abi_info={},
+    )  # fmt: skip
+
+
+PART_COMPILERS["cuda"] = _part

@@ -1,0 +1,277 @@
+"""The contract of ``engines``, kept by a GPU."""
+
+import math
+
+import numpy as np
+
+from ...arithmetic.lanes import SIZE
+from ...formulas.batches import Batched
+from ...formulas.losses import Multinomial
+from ...formulas.rules import (
+    factor,
+    is_batched,
+    is_importance_aware,
+    is_scale_free,
+    last_row,
+)
+from ...formulas.wrappers import Clipped
+from ...input.rows import Rows, Verdict
+from ...model.binding import reading
+from ...model.combinations import chain
+from ..cpu import engine as cpu
+from ..cpu.batches import Pending
+from ..cpu.judge import NoJudge
+from ..cpu.one_head import Learner, Steps
+from ..cpu.scaling import Unscaled
+from ..cpu.team import together
+from .device import IS_SIMULATED, Size, back, found, room, run, there
+from .twins import twin_of
+
+ENTRIES_AT_ONCE = 2**32
+_NEVER = 2**62
+_THREADS = 4 if IS_SIMULATED else 128  # of a block
+_WARPS = 2 if IS_SIMULATED else 16  # that share the entries of a row
+_NUMBERS = 2**21  # rows times heads of a piece
+_LEAST_HEADS = 32  # of a block
+
+
+class Engine:
+    """One GPU."""
+
+    learns_elsewhere, entries_at_once = True, ENTRIES_AT_ONCE
+
+    def __init__(self, number):
+        self._gpu, self._number = found(number), number
+
+    inspect = staticmethod(cpu.inspect)
+    losses = staticmethod(cpu.losses)
+
+    def host(self, state):
+        """The state, whose guard lets its arrays catch up."""
+        return state
+
+    def learn(self, *args, **kwargs):
+        """Learn rows; nothing interrupts it."""
+        return self._call(_learn, *args, **kwargs)
+
+    def scores(self, rows, bits, n_features, bound, state, *, clips=False, n_jobs=1):
+        """Scores of all rows, with a column for each head, and the ``Verdict`` on the rows."""
+        verdict = cpu.inspect(rows, bits, n_features)
+        if not verdict.is_valid:
+            return np.empty((len(rows.indptr) - 1, state.n_heads)), verdict
+        return self._call(_scores, rows, bound, state), verdict
+
+    def _call(self, function, *args, **kwargs):
+        def call(who):
+            with self._gpu.gpus[self._number]:
+                return function(self._number, *args, **kwargs)
+
+        return together(1, call)[0]
+
+
+def check_rule(bound):
+    """Refuse what this engine does not learn."""
+    if bound.mixes or is_scale_free(bound.rule) or is_importance_aware(bound.rule):
+        raise ValueError(
+            "device='cuda' cannot size a row's step by the rows before it, as lr='auto', ScaleFree "
+            "and ImportanceAware do, since it learns many rows at the same time. Set lr to a number "
+            "such as 0.1, with a rule without these, or device='cpu'."
+        )
+    if is_batched(bound.rule):
+        for each in chain(bound.rule):
+            if isinstance(each, Batched):
+                break
+            if not isinstance(each, Clipped):
+                raise ValueError(
+                    f"device='cuda' cannot learn {type(each).__name__} in batches: it acts on "
+                    "gradients one row after the other. Use batch_size=1, or device='cpu'."
+                )
+
+
+def _learn(
+    number, rows, order, targets, weights, loss, bound, state, *, fit_intercept, limit, max_abs,
+    drops=False, refuses=False, scores=None, has_unit=False, n_jobs=1,
+):  # fmt: skip
+    from . import loops
+
+    check_rule(bound)
+    order = np.asarray(order)[weights[order] != 0]
+    if not len(order):
+        return None
+    twin, t, n_heads = twin_of(state, number), state.t, state.n_heads
+    per_judge = targets.n_outputs if isinstance(loss, Multinomial) else 1
+    rows_there = there(Rows(*map(np.asarray, rows)))
+    out = np.empty((1, 1)) if scores is None else scores
+    task = loops.Task(
+        rows_there, there(order.astype(np.int64)), _targets(loops, targets), there(weights),
+        there(out), scores is not None, n_heads, per_judge,
+    )  # fmt: skip
+    max_value = min((each.value for each in chain(bound.rule) if isinstance(each, Clipped)),
+                    default=math.inf)  # fmt: skip
+    limits = loops.Limits(float(bound.max_norm), float(max_value), bool(drops), bool(refuses))
+    leaves = np.where(np.isinf(state.losses[0]), -1, _NEVER).astype(np.int64)
+    call = _Call(loops, twin, task, loss, limits, leaves, state)
+    if is_batched(bound.rule):
+        done, begun = call.in_batches(_batched(bound), fit_intercept, limit, t)
+    else:
+        begun = None
+        kept = twin.kept()
+        done = call.row_by_row(bound, fit_intercept, limit, t)
+        if done < len(order):
+            twin.begin_anew(kept)
+            call.task = task._replace(order=there(order[: max(1, done)].astype(np.int64)))
+            if done:
+                call.row_by_row(bound, fit_intercept, limit, t)
+            else:
+                call.losses = state.losses.copy()
+    if scores is not None:
+        seen = np.empty_like(scores)
+        back(task.scores, seen)
+        scores[order[:done]] = seen[order[:done]]
+    learnt = weights[order[:done]]
+    state.guard.is_behind = True
+    state.losses[...] = call.losses
+    totals = state.totals[0]
+    for name in ("weight", "epoch_weight"):
+        totals[name] = np.add.accumulate([totals[name], *learnt])[-1]
+    totals["t"] = t + done
+    if begun is not None:
+        state.beside["batch"][:] = begun
+    return None if done == len(order) else order[done]
+
+
+class _Call:
+    """Kernels for the rows of one call."""
+
+    def __init__(self, loops, twin, task, loss, limits, leaves, state):
+        self.loops, self.twin, self.task, self.loss = loops, twin, task, loss
+        self.limits, self.leaves, self.state, self.losses = limits, leaves, state, None
+
+    def row_by_row(self, bound, fit_intercept, limit, t):
+        """Learn rows; how many were learnt by the block that learnt the fewest."""
+        n_heads, size = self.state.n_heads, self.task.n_judged
+        by_block = size if size > 1 else _LEAST_HEADS
+        n_blocks = -(-n_heads // by_block)
+        heads, work = self._heads(), self._room(1, 1 + _WARPS, n_blocks)
+        run(
+            self.loops.learn_row_by_row, Size(n_blocks, (self.loops.WARP, _WARPS)), self.task,
+            self.loss, _learner(bound, self.state, fit_intercept), heads, _steps(self.state),
+            self.limits, float(limit), work, by_block, t,
+        )  # fmt: skip
+        return self._done(heads, work)
+
+    def in_batches(self, bound, fit_intercept, limit, t):
+        """The same in batches, and what rows the last of them has."""
+        n_rows, n_heads, loops = len(self.task.order), self.state.n_heads, self.loops
+        most = max(1, _NUMBERS // self.twin.width)
+        pieces, spans, n_valid = _pieces(loops, bound.rule, self.state, n_rows, limit, t, most)
+        if not n_valid:
+            self.losses = self.state.losses.copy()
+            return 0, self.state.beside["batch"]
+        longest = int(np.diff(pieces.begins).max())
+        heads, work = self._heads(), self._room(longest, longest, 1)
+        n_features, dtype = self.state.n_features, self.state.dtype
+        n_touched = min(n_features, len(self.task.rows.indices))
+        limbs = (n_features + 1) * n_heads * loops.LIMBS
+        sums = loops.Sums(
+            there(np.zeros(limbs, np.int64)), room(n_heads, np.float64),
+            there(np.zeros(n_features, np.int32)), room(max(1, n_touched), np.int64),
+            room(1, np.int64), room((-(-longest // loops.LOSSES), n_heads), np.float64),
+        )  # fmt: skip
+        learner = _learner(bound, self.state, fit_intercept)
+        run(
+            loops.learn_in_batches, Size(None, (_THREADS,)), self.task, self.loss, learner, heads,
+            _steps(self.state), self.limits, work, there(pieces), sums,
+        )  # fmt: skip
+        done = min(n_valid, self._done(heads, work))
+        last = np.searchsorted(pieces.begins, done, side="left") - 1
+        return done, spans[last] if done else self.state.beside["batch"]
+
+    def _heads(self):
+        return self.twin.heads._replace(losses=there(self.state.losses))
+
+    def _room(self, n_rows, n_sums, n_blocks):
+        width, kind, loops = self.twin.width, self.state.dtype, self.loops
+        return loops.Work(
+            room((n_sums, width), kind), room((n_rows, width), kind), room(width, kind),
+            there(np.zeros(width)), room((n_rows, width), np.float64),
+            room((n_rows, width), np.float64), there(np.full(n_blocks, _NEVER, np.int64)),
+            there(self.leaves),
+        )  # fmt: skip
+
+    def _done(self, heads, work):
+        """How many rows were learnt; and let the losses be known."""
+        stops = np.empty(work.stops.shape, np.int64)
+        back(work.stops, stops)
+        self.losses = np.empty_like(self.state.losses)
+        back(heads.losses, self.losses)
+        return int(min(stops.min(), len(self.task.order)))
+
+
+def _pieces(loops, rule, state, n_rows, limit, t, most):
+    """Pieces of at most so many rows; the batch of each; and how many rows have a rate at all."""
+    begins, starts, limits, spans = [0], [], [], []
+    start, end = map(int, state.beside["batch"])
+    n_valid = n_rows
+    while begins[-1] < n_rows:
+        now = t + begins[-1]
+        if now >= end:
+            start, end = now, int(last_row(rule, now))
+        if not 0 <= factor(rule, start + 1) < np.inf:
+            n_valid = begins[-1]
+            break
+        starts.append(start)
+        limits.append(limit / math.sqrt(int(last_row(rule, start)) - start))
+        spans.append((start, end))
+        begins.append(min(n_rows, begins[-1] + most, end - t))
+    pieces = np.array(begins, np.int64), np.array(starts, np.int64), np.array(limits, np.float64)
+    return loops.Pieces(*pieces), spans, n_valid
+
+
+def _scores(number, rows, bound, state):
+    from . import loops
+
+    n_rows, n_heads, twin = len(rows.indptr) - 1, state.n_heads, twin_of(state, number)
+    out = np.empty((n_rows, twin.width), state.dtype)
+    if not n_rows:
+        return np.empty((0, n_heads))
+    sums = there(out)
+    rule = bound._replace(rule=reading(bound.rule), intercept_rule=reading(bound.intercept_rule))
+    blocks = 1 if IS_SIMULATED else -(-n_rows * n_heads // _THREADS)
+    run(
+        loops.score_rows, Size(blocks, (_THREADS,)), there(Rows(*map(np.asarray, rows))),
+        _learner(rule, state, True), twin.heads, _steps(state), state.t, sums, n_heads,
+    )  # fmt: skip
+    back(sums, out)
+    return out[:, :n_heads].astype(np.float64)
+
+
+def _batched(bound):
+    """``bound`` without what is done to the gradients of each row, which the loop does."""
+    rules = (_inner(each) for each in (bound.rule, bound.intercept_rule))
+    return bound._replace(**dict(zip(("rule", "intercept_rule"), rules, strict=True)))
+
+
+def _inner(rule):
+    return next(each for each in chain(rule) if isinstance(each, Batched))
+
+
+def _learner(bound, state, fit_intercept):
+    settings = bound.settings
+    if bound.n_candidates > 1:
+        settings = there(cpu.by_head_settings(settings, state))
+    return Learner(bound.rule, bound.intercept_rule, settings, bool(fit_intercept))
+
+
+def _steps(state):
+    nothing = room(SIZE, state.dtype)
+    pending = Pending(room(1, np.int64), room((1, 1), np.float64))
+    return Steps(Unscaled(), pending, NoJudge(), nothing, nothing)
+
+
+def _targets(loops, targets):
+    are_codes = len(targets.codes) > 0
+    return loops.Targets(
+        there(np.asarray(targets.values)), there(np.asarray(targets.codes)), are_codes,
+        targets.n_outputs,
+    )  # fmt: skip

@@ -1,0 +1,52 @@
+"""What a model remembers, in the memory of a GPU for as long as nobody changes it elsewhere.
+
+After a GPU has learnt, the newest numbers are there, and the arrays of NumPy are behind: the
+``Guard`` of the state lets them catch up before anybody reads or changes them.
+"""
+
+import numpy as np
+
+from ...arithmetic.lanes import padded
+from ..cpu.head_vectors import Heads, One
+from .device import back, copied, same, there
+
+
+class Twin:
+    """The records of a state on the GPU of this ``number``."""
+
+    def __init__(self, number, state):
+        self.number, self._tables = number, state.tables
+        self.width = 1 if state.n_heads == 1 else padded(state.n_heads)
+        record = self._tables["weights"].dtype
+        fields = np.zeros(1, [(name, record.fields[name][0].base) for name in record.names])
+        cells, intercept = map(_numbers, (self._tables["weights"], self._tables["intercept"]))
+        self.heads = there(Heads(fields, One(), cells, intercept, state.totals, state.losses))
+
+    def copy_back(self):
+        """Write the records into the arrays of NumPy."""
+        for name, array in (("weights", self.heads.cells), ("intercept", self.heads.intercept)):
+            back(array, _numbers(self._tables[name]))
+
+    def kept(self):
+        """A copy of the records, for ``begin_anew``."""
+        return tuple(map(copied, self._records()))
+
+    def begin_anew(self, kept):
+        for one, other in zip(kept, self._records(), strict=True):
+            same(one, other)
+
+    def _records(self):
+        return self.heads.cells, self.heads.intercept
+
+
+def _numbers(table):
+    return table.view(table.dtype[0].base)
+
+
+def twin_of(state, number):
+    """The twin of ``state``, of which the caller keeps others away."""
+    guard = state.guard
+    if guard.twin is None or guard.twin.number != number:
+        guard.catch_up()
+        guard.twin = Twin(number, state)
+    return guard.twin
