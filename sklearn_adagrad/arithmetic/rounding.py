@@ -13,12 +13,15 @@ results depend on nothing but the rows. Where a record is changed by no row in p
 are a function of the record. float64 needs none of this, nor does reading.
 """
 
+import functools
+
 import llvmlite.ir as ir
 import numpy as np
 from numba import types
+from numba.core.target_extension import current_target
 
 from .jit import call_part, compiled_part, emits
-from .lanes import SIZE, Lanes, index, splat
+from .lanes import SIZE, Lanes, call, index, splat
 
 _I32, _F32, _F64 = ir.IntType(32), ir.FloatType(), ir.DoubleType()
 _OTHERS = (0, 0x9E3779B9, 0, 0x9E3779B9)  # what makes another seed of one
@@ -252,13 +255,22 @@ _define(subtract, -1)
 _define(gathered, 1, flags=_ALONE, own_noise=True)
 
 
+def _alone(builder, operation, a, b):
+    """Emit an operation that no compiler fuses with another one."""
+    if current_target() == "cpu":
+        return getattr(builder, f"f{operation}")(a, b, flags=_ALONE)
+    if isinstance(a.type, ir.VectorType):
+        result = ir.Constant(a.type, ir.Undefined)
+        for n in range(a.type.count):
+            pair = (builder.extract_element(each, _I32(n)) for each in (a, b))
+            result = builder.insert_element(result, _alone(builder, operation, *pair), _I32(n))
+        return result
+    kind = "f" if a.type == _F32 else "d"
+    return call(builder, f"__nv_{kind}{operation}_rn", a.type, [a, b])
+
+
 def _emit_gathered(builder, x, change, noise):
-    def add(a, b):
-        return builder.fadd(a, b, flags=_ALONE)
-
-    def sub(a, b):
-        return builder.fsub(a, b, flags=_ALONE)
-
+    add, sub = (functools.partial(_alone, builder, each) for each in ("add", "sub"))
     total = add(x, change)
     part = sub(total, x)
     lost = add(sub(x, sub(total, part)), sub(change, part))
@@ -281,6 +293,6 @@ def _product(a, b):
                 value = context.cast(builder, value, kind, number)
                 value = splat(builder, value, lanes.size) if lanes else value
             values.append(value)
-        return builder.fmul(*values, flags=_ALONE)
+        return _alone(builder, "mul", *values)
 
     return lanes or number, emit

@@ -192,6 +192,10 @@ def copy_state(state):
 
 def copy_into(state, other):
     """Let ``other``, whose arrays are of the same kind, be equal to ``state``."""
+    state.guard.read(lambda: other.guard.change(lambda: _copy_into(state, other)))
+
+
+def _copy_into(state, other):
     for name, table in state.tables.items():
         _copy_bytes(table, other.tables[name])
     for name, array in state.beside.items():
@@ -287,6 +291,10 @@ def adapted_state(state, before, after):
     """``state``, learnt with the rule ``before``, ready to be learnt with the rule ``after``."""
     if before is after or not must_adapt(before, after, state.t):
         return state
+    return state.guard.read(lambda: _adapted_state(state, before, after))
+
+
+def _adapted_state(state, before, after):
     new = new_state(after, state.n_features, state.dtype, state.n_heads // after.n_candidates)
     for name, table in new.tables.items():
         record = record_of_cells(state.tables[name])

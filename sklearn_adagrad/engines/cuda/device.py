@@ -10,6 +10,7 @@ from numba.core import config
 from ..._optional import optional
 from ...arithmetic.jit import PART_COMPILERS
 
+_PACKAGE = __name__.partition(".")[0]
 IS_SIMULATED = bool(config.ENABLE_CUDASIM)
 
 
@@ -116,14 +117,37 @@ def run(function, size, *arguments):
     """Run ``function`` in threads of the GPU, and wait for them."""
     from numba import cuda
 
-    kernel, blocks = _kernel(function), size.blocks
-    if blocks is None:
-        blocks = 1
-        if not IS_SIMULATED:
-            compiled = kernel.compile(tuple(map(typeof, arguments)))
+    kernel, blocks = _kernel(function), size.blocks or 1
+    if not IS_SIMULATED:
+        compiled = _compiled(kernel, arguments)
+        if size.blocks is None:
             blocks = compiled.max_cooperative_grid_blocks(size.threads)
     kernel[blocks, size.threads](*arguments)
     cuda.synchronize()
+
+
+def _compiled(kernel, arguments):
+    """The code of ``kernel`` for these arguments, or an error that says whose it cannot be."""
+    try:
+        return kernel.compile(tuple(map(typeof, arguments)))
+    except Exception as error:
+        own = sorted({each.__name__ for item in arguments for each in _own_classes(item)})
+        if not own:
+            raise
+        raise TypeError(
+            f"{' or '.join(own)} does not compile for device='cuda' ({type(error).__name__}: "
+            f"{str(error).strip()[:500]}). Write its methods with functions of math instead of "
+            "NumPy, or use device='cpu'."
+        ) from error
+
+
+def _own_classes(item):
+    """The classes of named tuples in ``item`` that are not of this package."""
+    if isinstance(item, tuple):
+        if type(item).__module__.partition(".")[0] != _PACKAGE and hasattr(item, "_fields"):
+            yield type(item)
+        for each in item:
+            yield from _own_classes(each)
 
 
 def _part(function, kinds):

@@ -29,7 +29,7 @@ from .twins import twin_of
 
 ENTRIES_AT_ONCE = 2**32
 _NEVER = 2**62
-_THREADS = 4 if IS_SIMULATED else 128  # of a block
+_THREADS = 3 if IS_SIMULATED else 128  # of a block
 _WARPS = 2 if IS_SIMULATED else 16  # that share the entries of a row
 _NUMBERS = 2**21  # rows times heads of a piece
 _LEAST_HEADS = 32  # of a block

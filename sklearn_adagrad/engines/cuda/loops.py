@@ -31,8 +31,9 @@ from ..cpu.batches import Clock
 from ..cpu.head_vectors import Part, score_vector, settings_of, update_vector
 from ..cpu.records import lanes_of, put_lanes
 from ..cpu.rows import max_abs_of, norm_of, span
+from .device import IS_SIMULATED
 
-WARP = 32  # threads that go in step
+WARP = 4 if IS_SIMULATED else 32  # threads that go in step
 LOSSES = 64  # of so many rows are added up by one thread
 
 

@@ -1,0 +1,129 @@
+"""Every loss, rule and wrapper becomes code for a GPU, where its compiler is installed: none need be
+there. What that code computes is seen in ``test_cuda_simulated``, or on a GPU."""
+
+from contextlib import nullcontext
+from functools import partial
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from common import random_rows
+from stacks import BATCHED, CASES, N_FEATURES, model_of, name_of
+
+from sklearn_adagrad import AdagradClassifier, AdagradClassifierCV, AdagradRegressor
+from sklearn_adagrad.formulas.losses import CLASSIFICATION, REGRESSION
+
+pytest.importorskip("numba_cuda", reason="numba-cuda[cu13] is not installed")
+from numba import cuda
+from numba.cuda import api, compiler, dispatcher
+
+from sklearn_adagrad.engines.cuda import device, engine
+from sklearn_adagrad.estimators import fitted
+
+try:
+    cuda.compile_ptx(lambda: None, (), cc=(9, 0))
+except Exception as error:  # of a library that is not there, by whatever name
+    pytest.skip(f"numba-cuda[cu13] is not installed: {error}", allow_module_level=True)
+
+SIZED = [case for case in CASES if "aware" in case[0] or "scale-free" in case[0]]
+PLAIN = [case for case in CASES if case not in SIZED]
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """The code of every kernel that would have been run."""
+    found, gpu = [], SimpleNamespace(compute_capability=(9, 0))
+    for module in (api, compiler, dispatcher):
+        monkeypatch.setattr(module, "get_current_device", lambda: gpu, raising=False)
+    here = SimpleNamespace(gpus={0: nullcontext()})
+    monkeypatch.setattr(engine, "found", lambda number: here)
+    monkeypatch.setattr(device, "IS_SIMULATED", True)  # arrays stay those of NumPy
+
+    def run(function, size, *arguments):
+        device._compiled(SimpleNamespace(compile=partial(compile_, function)), arguments)
+
+    def compile_(function, kinds):
+        code, _ = cuda.compile_ptx(function, kinds, cc=(9, 0), device=False, abi="numba")
+        found.append((function.__name__, code))
+
+    monkeypatch.setattr(engine, "run", run)
+    monkeypatch.setattr(fitted, "engine_of", lambda name: engine.Engine(0))
+    return found
+
+
+def check(found, names):
+    assert [name for name, _ in found] == names
+    for _, code in found:
+        assert ".version" in code
+        assert "llvm." not in code  # a function that no GPU has
+
+
+def learn(model, dtype, batch_size=1, n_outputs=1):
+    rng = np.random.default_rng(0)
+    X = random_rows(rng, 6, N_FEATURES, 0.5, dtype)
+    y = np.abs(rng.normal(size=(6, n_outputs))) + 0.1
+    model.set_params(device="cuda", batch_size=batch_size)
+    model.partial_fit(X, y[:, 0] if n_outputs == 1 else y)
+    model.predict(X)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", PLAIN, ids=name_of)
+def test_rules(compiled, case, dtype):
+    learn(model_of(case), dtype)
+    check(compiled, ["learn_row_by_row", "score_rows"])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "case", [case for case in BATCHED if case in PLAIN and "admitted" not in case[0]], ids=name_of
+)
+def test_rules_in_batches(compiled, case, dtype):
+    learn(model_of(case, nth=1), dtype, 1 / 16)  # the first values: decay is coupled
+    check(compiled, ["learn_in_batches", "score_rows"])
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+@pytest.mark.parametrize("loss", [*REGRESSION, *CLASSIFICATION, "multinomial"])
+def test_losses(compiled, loss, batch_size):
+    rng = np.random.default_rng(0)
+    X, parameters = random_rows(rng, 6, 5, 0.5, np.float32), {"lr": 0.1, "batch_size": batch_size}
+    if loss in REGRESSION:
+        model = AdagradRegressor(loss, device="cuda", **parameters)
+        model.partial_fit(X, np.abs(rng.normal(size=6)) + 0.1)
+    else:
+        parameters |= {"multi_class": "multinomial"} if loss == "multinomial" else {"loss": loss}
+        model = AdagradClassifier(device="cuda", **parameters)
+        model.partial_fit(X, np.arange(6) % 3, classes=[0, 1, 2])
+    check(compiled, ["learn_row_by_row" if batch_size == 1 else "learn_in_batches"])
+
+
+def test_candidates(compiled):
+    search = AdagradClassifierCV(lr=[0.1, 0.5], alpha=[0.0, 0.1], device="cuda")
+    search.partial_fit(np.eye(4, dtype=np.float32), [0, 1, 0, 1], classes=[0, 1])
+    check(compiled, ["learn_row_by_row"])
+
+
+class Decimal(NamedTuple):
+    """A loss by a function of NumPy that GPUs do not have."""
+
+    def value(self, y, score):
+        return np.cbrt(score - y)
+
+    def gradient(self, y, score):
+        return np.cbrt(score - y)
+
+
+def test_a_loss_of_ones_own_that_does_not_compile(compiled):
+    model = AdagradRegressor(Decimal(), lr=0.1, device="cuda")
+    with pytest.raises(TypeError, match="Decimal.*math"):
+        model.partial_fit(np.eye(2), [0.0, 1.0])
+    assert not hasattr(model, "_state")
+
+
+def test_numbers_are_not_fused(compiled):
+    """What the processor rounds on its own, a GPU must."""
+    learn(AdagradRegressor(lr=0.1), np.float32, 2)
+    code = dict(compiled)["learn_in_batches"]
+    assert code.count("add.rn.f32") >= 6
