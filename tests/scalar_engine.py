@@ -6,7 +6,12 @@ It shows what an engine must do, and the tests of the contract run on it too.
 import numpy as np
 
 from sklearn_adagrad.arithmetic.tuples import record_of, replaced
-from sklearn_adagrad.engines.cpu.engine import host, inspect, losses  # noqa: F401
+from sklearn_adagrad.engines.cpu.engine import (  # noqa: F401
+    entries_at_once,
+    inspect,
+    learns_elsewhere,
+    losses,
+)
 from sklearn_adagrad.formulas.rules import (
     advanced,
     context_at,

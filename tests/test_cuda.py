@@ -261,9 +261,7 @@ def test_what_is_refused(parameters):
 
 def test_gradients_clipped_in_batches():
     X, y, weights = problem()
-    model = AdagradRegressor(
-        lr=0.1, rule=Clipped("adagrad", value=0.02, norm=0.3), batch_size=4
-    )
+    model = AdagradRegressor(lr=0.1, rule=Clipped("adagrad", value=0.02, norm=0.3), batch_size=4)
     assert_near(*both(model, lambda model: model.partial_fit(X, y, weights)))
 
 

@@ -8,18 +8,33 @@ from common import bits, loss_object, random_rows, random_targets, stream
 from stacks import BATCHED, CASES, N_FEATURES, model_of, name_of
 
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor
-from sklearn_adagrad.engines import ENGINES
+from sklearn_adagrad.engines import ENGINES, engine_of
+from sklearn_adagrad.estimators import fitted
 from sklearn_adagrad.estimators.base import BaseAdagrad
 
 EVERY = ENGINES | {"scalar": scalar_engine}
-FUNCTIONS = ("inspect", "learn", "scores", "losses", "host")
+FUNCTIONS = ("inspect", "learn", "scores", "losses")
 
 
-@pytest.fixture(params=EVERY)
+@pytest.fixture(params=[*EVERY, pytest.param("cuda", marks=pytest.mark.gpu)])
 def engine(request, monkeypatch):
     """Let all estimators run on an engine."""
-    monkeypatch.setattr(BaseAdagrad, "_engine", EVERY[request.param])
-    return EVERY[request.param]
+    try:
+        engine = EVERY.get(request.param) or engine_of(request.param)
+    except (ImportError, RuntimeError) as error:
+        pytest.skip(str(error))
+    monkeypatch.setattr(BaseAdagrad, "_engine", engine)
+    monkeypatch.setattr(fitted, "_CPU", engine)
+    return engine
+
+
+def skip_if_refused(engine, *arguments):
+    """Some rules are for the processor only."""
+    if hasattr(engine, "check_rule"):
+        try:
+            engine.check_rule(*arguments)
+        except ValueError as error:
+            pytest.skip(str(error))
 
 
 def problem(n_rows=40, dtype=np.float64):
@@ -42,6 +57,7 @@ def test_every_rule(engine, case, batch_size, nth):
     """The state of the eager oracle, and its predictions."""
     X, y, weights = problem()
     model = model_of(case, nth=nth, batch_size=batch_size)
+    skip_if_refused(engine, model._rule(X.dtype))
     model = stream(model, X, y, sample_weight=weights)
     given = model.get_params() | {"loss": loss_object(AdagradRegressor, "squared_error")}
     begun = oracle.nothing(N_FEATURES, model.initial_accumulator_value)

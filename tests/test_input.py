@@ -243,6 +243,7 @@ PARAMETERS = {
     "l1_ratio": [-0.1, 1.1, np.nan, "auto", None],
     "batch_size": [0, -1, 1.0, 1.5, np.nan, "auto", None, 2**41],
     "n_jobs": ["two", 1.5],
+    "device": [0, "tpu", "cuda:", "cuda:-1", "cuda:x"],
     "fit_intercept": ["yes", None],
     "max_iter": [0, -1, 2.5, None],
     "tol": [-1e-3, "auto"],

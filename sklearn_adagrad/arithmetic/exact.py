@@ -2,8 +2,8 @@
 
 A number is taken apart into three *limbs* of 32 bits, from the largest that it can be downwards.
 Limbs are whole numbers, and 64 bits hold sums of two billion of them, so that no addition rounds.
-What a number has below ``2**-94`` times the largest is cut off. This is a superaccumulator (Kulisch,
-1981) of which only the limbs that gradients of one batch need are kept.
+What a number has below ``2**-94`` times the largest is cut off. This is a superaccumulator
+(Kulisch, 1981) of which only the limbs that gradients of one batch need are kept.
 """
 
 import math

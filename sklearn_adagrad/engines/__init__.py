@@ -1,6 +1,6 @@
 """Where the loops run: on the processor, or on a GPU.
 
-An engine is a module or an object with five functions, each given arrays and the ``BoundRule`` of a
+An engine is a module or an object with four functions, each given arrays and the ``BoundRule`` of a
 model:
 
 * ``inspect(rows, bits, n_features)``: the ``Verdict`` on the rows;
@@ -10,8 +10,7 @@ model:
   learns it. Up to ``n_jobs`` threads may work, and it makes no difference how many do;
 * ``scores(rows, bits, n_features, bound, state, *, clips, n_jobs)``: with a column for each head,
   or for the mean of learners; and the ``Verdict``;
-* ``losses(scores, targets, weights, loss)``: the weighted sum over the rows, by head;
-* ``host(state)``: the state in arrays of NumPy that everything else reads.
+* ``losses(scores, targets, weights, loss)``: the weighted sum over the rows, by head.
 
 Besides, ``entries_at_once`` is how many entries times heads ``learn`` is to be given, and
 ``learns_elsewhere`` whether it changes the twin of a state instead of its arrays (see
@@ -41,7 +40,7 @@ _GPU = re.compile(r"cuda(?::(\d{1,4}))?")
 
 @functools.cache
 def engine_of(device):
-    """The engine of ``"cpu"``, ``"cuda"`` or ``"cuda:1"``, or an error that says what is missing."""
+    """That of ``"cpu"``, ``"cuda"`` or ``"cuda:1"``, or an error that says what is missing."""
     if device == "cpu":
         return cpu
     gpu = _GPU.fullmatch(device)

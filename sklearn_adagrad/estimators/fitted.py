@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from .._types import MatrixLike
-from ..engines import engine_of
+from ..engines import ENGINES, engine_of
 from ..files import models
 from ..input.checks import check_rows, check_target, check_weights, take_rows
 from ..input.sealed import trusting
@@ -21,6 +21,7 @@ from .divergence import check_finite_scores, check_learnable, scores_by_parts
 from .parameters import Parameters
 from .saving import described, packed, restored, unpacked
 
+_CPU = ENGINES["cpu"]
 INPUT = ("n_features_in_", "feature_names_in_")
 TRIES = 3  # before a reader that needs all of one moment waits for its turn
 
@@ -35,7 +36,7 @@ class Fitted(Parameters):
 
     @property
     def _engine(self):
-        """Where the loops run."""
+        """Where rows are learnt. What is known is read on the processor, which is always there."""
         return engine_of(self.device)
 
     def _check_width(self, n_features):
@@ -62,7 +63,7 @@ class Fitted(Parameters):
                 f"{type(model._bound.base).__name__} keeps no {name} of a weight, only "
                 f"{', '.join(model._bound.start)}."
             )
-        return field(model._bound, self._engine.host(model._state), table, name)
+        return field(model._bound, model._state, table, name)
 
     @property
     def t_(self) -> int:
@@ -88,17 +89,20 @@ class Fitted(Parameters):
                 f"This {type(self).__name__} is not fitted yet: call fit or partial_fit first."
             )
 
-    def _scores(self, X, *, refuses=True):
-        """Scores of shape (n_samples, n_outputs); FloatingPointError if one is no number."""
+    def _scores(self, X, *, refuses=True, engine=None):
+        """Scores of shape (n_samples, n_outputs); FloatingPointError if one is no number.
+
+        By the processor, if no ``engine`` is named: to the same bits wherever a model is.
+        """
         check_is_fitted(self)
         state, bound, scores = self._state, self._bound, None
-        n_jobs = self._n_threads()
+        n_jobs, engine = self._n_threads(), engine or _CPU
 
         def inspect(rows, bits, n_features):
             nonlocal scores
             self._check_width(n_features)
             scores, verdict = state.guard.read(
-                lambda: self._engine.scores(rows, bits, n_features, bound, state, n_jobs=n_jobs)
+                lambda: engine.scores(rows, bits, n_features, bound, state, n_jobs=n_jobs)
             )
             return verdict
 
@@ -155,9 +159,9 @@ class Fitted(Parameters):
         """
         check_is_fitted(self)
         model = self._at_once()
-        state = model._engine.host(model._state)
+        state = model._state
         rows, n_features, max_abs = check_rows(
-            model, X, reset=False, dtype=state.dtype, inspect=trusting(model._engine.inspect)
+            model, X, reset=False, dtype=state.dtype, inspect=trusting(_CPU.inspect)
         )
         model._check_width(n_features)
         check_learnable(rows, max_abs, largest_gradient(state.dtype, model._bound.largest_lr))

@@ -18,8 +18,6 @@ and both sums have a closed form by the Gamma function and its derivative.
 import math
 from typing import NamedTuple
 
-import numpy as np
-
 from ..arithmetic.elementary import compounded, expm1, log1p
 from ..arithmetic.jit import generic, inlined
 from ..arithmetic.lanes import clip, finite, where

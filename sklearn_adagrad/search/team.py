@@ -147,7 +147,8 @@ class Team:
 
     def scores(self, X):
         """Scores of all candidates, side by side."""
-        return self.estimator._scores(X, refuses=False)  # some may have diverged
+        engine = self.estimator._engine
+        return self.estimator._scores(X, refuses=False, engine=engine)  # some may have diverged
 
     def columns(self, n):
         """Where those of candidate ``n`` are."""

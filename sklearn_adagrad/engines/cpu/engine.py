@@ -185,11 +185,6 @@ def losses(scores, targets, weights, loss):
     return out
 
 
-def host(state):
-    """The state, which is in arrays of NumPy already."""
-    return state
-
-
 def _learner(bound, state, fit_intercept):
     """What the loops need to know of a rule."""
     settings = bound.settings

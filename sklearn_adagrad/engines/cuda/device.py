@@ -15,14 +15,14 @@ IS_SIMULATED = bool(config.ENABLE_CUDASIM)
 
 
 def found(number):
-    """The module ``numba.cuda`` if there is a GPU of this number, or an error that says what to do."""
+    """The module ``numba.cuda`` if there is a GPU of this number, or an error."""
     optional("numba_cuda", "cuda")
     from numba import cuda
 
     if not IS_SIMULATED and not cuda.is_available():
         raise RuntimeError(
-            "device='cuda' needs an NVIDIA GPU and its driver, but none was found here. Models that "
-            "were learnt on one predict and learn with device='cpu' too."
+            "device='cuda' needs an NVIDIA GPU and its driver, but none was found here. A model that "
+            "was learnt on one predicts without, and learns on with device='cpu'."
         )
     if not 0 <= number < len(cuda.gpus):
         raise ValueError(

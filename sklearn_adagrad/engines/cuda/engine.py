@@ -15,7 +15,7 @@ from ...formulas.rules import (
     last_row,
 )
 from ...formulas.wrappers import Clipped
-from ...input.rows import Rows, Verdict
+from ...input.rows import Rows
 from ...model.binding import reading
 from ...model.combinations import chain
 from ..cpu import engine as cpu
@@ -25,9 +25,9 @@ from ..cpu.one_head import Learner, Steps
 from ..cpu.scaling import Unscaled
 from ..cpu.team import together
 from .device import IS_SIMULATED, Size, back, found, room, run, there
-from .twins import twin_of
+from .twins import Twin, twin_of
 
-ENTRIES_AT_ONCE = 2**32
+_ENTRIES_AT_ONCE = 2**30  # a second or two of work, in which nobody reads
 _NEVER = 2**62
 _THREADS = 3 if IS_SIMULATED else 128  # of a block
 _WARPS = 2 if IS_SIMULATED else 16  # that share the entries of a row
@@ -38,7 +38,7 @@ _LEAST_HEADS = 32  # of a block
 class Engine:
     """One GPU."""
 
-    learns_elsewhere, entries_at_once = True, ENTRIES_AT_ONCE
+    learns_elsewhere, entries_at_once = True, _ENTRIES_AT_ONCE
 
     def __init__(self, number):
         self._gpu, self._number = found(number), number
@@ -46,13 +46,29 @@ class Engine:
     inspect = staticmethod(cpu.inspect)
     losses = staticmethod(cpu.losses)
 
-    def host(self, state):
-        """The state, whose guard lets its arrays catch up."""
-        return state
+    @staticmethod
+    def check_rule(bound):
+        """Refuse what this engine does not learn."""
+        if bound.mixes or is_scale_free(bound.rule) or is_importance_aware(bound.rule):
+            raise ValueError(
+                "device='cuda' cannot size a row's step by the rows before it, as lr='auto', "
+                "ScaleFree and ImportanceAware do, since it learns many rows at the same time. Set "
+                "lr to a number such as 0.1, with a rule without these, or device='cpu'."
+            )
+        if is_batched(bound.rule):
+            for each in chain(bound.rule):
+                if isinstance(each, Batched):
+                    break
+                if not isinstance(each, Clipped):
+                    raise ValueError(
+                        f"device='cuda' cannot learn {type(each).__name__} in batches: it acts on "
+                        "gradients one row after the other. Use batch_size=1, or device='cpu'."
+                    )
 
-    def learn(self, *args, **kwargs):
+    def learn(self, rows, order, targets, weights, loss, bound, state, **kwargs):
         """Learn rows; nothing interrupts it."""
-        return self._call(_learn, *args, **kwargs)
+        self.check_rule(bound)
+        return self._call(_learn, rows, order, targets, weights, loss, bound, state, **kwargs)
 
     def scores(self, rows, bits, n_features, bound, state, *, clips=False, n_jobs=1):
         """Scores of all rows, with a column for each head, and the ``Verdict`` on the rows."""
@@ -69,42 +85,23 @@ class Engine:
         return together(1, call)[0]
 
 
-def check_rule(bound):
-    """Refuse what this engine does not learn."""
-    if bound.mixes or is_scale_free(bound.rule) or is_importance_aware(bound.rule):
-        raise ValueError(
-            "device='cuda' cannot size a row's step by the rows before it, as lr='auto', ScaleFree "
-            "and ImportanceAware do, since it learns many rows at the same time. Set lr to a number "
-            "such as 0.1, with a rule without these, or device='cpu'."
-        )
-    if is_batched(bound.rule):
-        for each in chain(bound.rule):
-            if isinstance(each, Batched):
-                break
-            if not isinstance(each, Clipped):
-                raise ValueError(
-                    f"device='cuda' cannot learn {type(each).__name__} in batches: it acts on "
-                    "gradients one row after the other. Use batch_size=1, or device='cpu'."
-                )
-
-
 def _learn(
     number, rows, order, targets, weights, loss, bound, state, *, fit_intercept, limit, max_abs,
     drops=False, refuses=False, scores=None, has_unit=False, n_jobs=1,
 ):  # fmt: skip
     from . import loops
 
-    check_rule(bound)
     order = np.asarray(order)[weights[order] != 0]
     if not len(order):
         return None
     twin, t, n_heads = twin_of(state, number), state.t, state.n_heads
     per_judge = targets.n_outputs if isinstance(loss, Multinomial) else 1
-    rows_there = there(Rows(*map(np.asarray, rows)))
-    out = np.empty((1, 1)) if scores is None else scores
+    low, high = int(order.min()), int(order.max()) + 1
     task = loops.Task(
-        rows_there, there(order.astype(np.int64)), _targets(loops, targets), there(weights),
-        there(out), scores is not None, n_heads, per_judge,
+        there(_slice(rows, low, high)), there((order - low).astype(np.int64)),
+        _targets(loops, targets, low, high), there(weights[low:high]),
+        room((high - low, n_heads) if scores is not None else (1, 1), np.float64),
+        scores is not None, n_heads, per_judge,
     )  # fmt: skip
     max_value = min((each.value for each in chain(bound.rule) if isinstance(each, Clipped)),
                     default=math.inf)  # fmt: skip
@@ -119,15 +116,15 @@ def _learn(
         done = call.row_by_row(bound, fit_intercept, limit, t)
         if done < len(order):
             twin.begin_anew(kept)
-            call.task = task._replace(order=there(order[: max(1, done)].astype(np.int64)))
+            call.task = task._replace(order=there((order - low)[: max(1, done)].astype(np.int64)))
             if done:
                 call.row_by_row(bound, fit_intercept, limit, t)
             else:
                 call.losses = state.losses.copy()
     if scores is not None:
-        seen = np.empty_like(scores)
+        seen = np.empty((high - low, n_heads))
         back(task.scores, seen)
-        scores[order[:done]] = seen[order[:done]]
+        scores[order[:done]] = seen[order[:done] - low]
     learnt = weights[order[:done]]
     state.guard.is_behind = True
     state.losses[...] = call.losses
@@ -170,7 +167,7 @@ class _Call:
             return 0, self.state.beside["batch"]
         longest = int(np.diff(pieces.begins).max())
         heads, work = self._heads(), self._room(longest, longest, 1)
-        n_features, dtype = self.state.n_features, self.state.dtype
+        n_features = self.state.n_features
         n_touched = min(n_features, len(self.task.rows.indices))
         limbs = (n_features + 1) * n_heads * loops.LIMBS
         sums = loops.Sums(
@@ -231,7 +228,9 @@ def _pieces(loops, rule, state, n_rows, limit, t, most):
 def _scores(number, rows, bound, state):
     from . import loops
 
-    n_rows, n_heads, twin = len(rows.indptr) - 1, state.n_heads, twin_of(state, number)
+    n_rows, n_heads, twin = len(rows.indptr) - 1, state.n_heads, state.guard.twin
+    if twin is None or twin.number != number:
+        twin = Twin(number, state)  # for this once: others may change the state meanwhile
     out = np.empty((n_rows, twin.width), state.dtype)
     if not n_rows:
         return np.empty((0, n_heads))
@@ -269,9 +268,13 @@ def _steps(state):
     return Steps(Unscaled(), pending, NoJudge(), nothing, nothing)
 
 
-def _targets(loops, targets):
-    are_codes = len(targets.codes) > 0
-    return loops.Targets(
-        there(np.asarray(targets.values)), there(np.asarray(targets.codes)), are_codes,
-        targets.n_outputs,
-    )  # fmt: skip
+def _slice(rows, first, last):
+    """The rows from ``first`` on, up to ``last``."""
+    start, stop = rows.indptr[first], rows.indptr[last]
+    indptr = rows.indptr[first : last + 1] - start
+    return Rows(indptr, np.asarray(rows.indices[start:stop]), np.asarray(rows.values[start:stop]))
+
+
+def _targets(loops, targets, first, last):
+    values, codes = (np.asarray(each[first:last]) for each in targets[:2])
+    return loops.Targets(there(values), there(codes), len(codes) > 0, targets.n_outputs)

@@ -15,7 +15,7 @@ from numba import cuda
 from ...arithmetic.elementary import exp
 from ...arithmetic.exact import LIMBS, limbs_of, number_of, scale_of
 from ...arithmetic.jit import by_type, inlined
-from ...arithmetic.rounding import noise_at, noise_of, product
+from ...arithmetic.rounding import noise_at, noise_of
 from ...arithmetic.tuples import replaced
 from ...formulas.losses import Multinomial, gradient, value
 from ...formulas.rules import (
@@ -208,9 +208,7 @@ def learn_row_by_row(task, loss, learner, heads, steps, limits, limit, work, by_
         part = Part(mine, others, warp == 0)
         for h in range(first + lane, stop, WARP):
             clock, sums = Clock(t, t), work.sums[1 + warp]
-            score_vector(
-                rows, learner, heads, steps, rows, clock, i, sums, part, np.uintp(h), 1
-            )
+            score_vector(rows, learner, heads, steps, rows, clock, i, sums, part, np.uintp(h), 1)
         cuda.syncthreads()
         for h in range(first + who, stop, n):
             total = 0.0
@@ -236,9 +234,7 @@ def learn_row_by_row(task, loss, learner, heads, steps, limits, limit, work, by_
         part = Part(mine, others, learner.fit_intercept and warp == 0)
         for h in range(first + lane, stop, WARP):
             now, own = Clock(t, t), Buffers(work.steps[0], work.shares)
-            update_vector(
-                rows, learner, heads, steps, rows, now, i, own, part, np.uintp(h), 1
-            )
+            update_vector(rows, learner, heads, steps, rows, now, i, own, part, np.uintp(h), 1)
         cuda.syncthreads()
 
 
