@@ -24,7 +24,7 @@ FLOORS = {
     "formulas": {"arithmetic"},
     "input": {"_sklearn", "arithmetic"},
     "model": {"arithmetic", "formulas"},
-    "engines": {"arithmetic", "formulas", "input", "model"},
+    "engines": {"_optional", "arithmetic", "formulas", "input", "model"},
     "optim": {"_types", "arithmetic", "engines", "formulas", "model"},
     "hashing": {"_optional", "_sklearn", "arithmetic", "input"},
     "readers": {"arithmetic", "hashing", "input"},

@@ -1,5 +1,7 @@
-"""Every loss, rule and wrapper becomes code for a GPU, where its compiler is installed: none need be
-there. What that code computes is seen in ``test_cuda_simulated``, or on a GPU."""
+"""Every loss, rule and wrapper becomes code for a GPU, which need not be there, only its compiler.
+
+What that code computes is seen in ``test_cuda``.
+"""
 
 from contextlib import nullcontext
 from functools import partial
@@ -117,7 +119,7 @@ class Decimal(NamedTuple):
 
 def test_a_loss_of_ones_own_that_does_not_compile(compiled):
     model = AdagradRegressor(Decimal(), lr=0.1, device="cuda")
-    with pytest.raises(TypeError, match="Decimal.*math"):
+    with pytest.raises(TypeError, match=r"Decimal.*math"):
         model.partial_fit(np.eye(2), [0.0, 1.0])
     assert not hasattr(model, "_state")
 

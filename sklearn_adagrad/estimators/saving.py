@@ -35,11 +35,8 @@ def packed(attributes):
 
 def unpacked(saved, name):
     """The attributes that were saved, or ValueError."""
-    later = {
-        "batch_size": 1,
-        "n_jobs": None,
-        "device": "cpu",
-    }  # not there in pickles of earlier versions
+    # What pickles of earlier versions do not have.
+    later = {"batch_size": 1, "n_jobs": None, "device": "cpu"}
     known = saved | {name: later[name] for name in later if name not in saved}
     number = known.pop("_format", 0)
     if number != FORMAT:

@@ -21,8 +21,8 @@ def found(number):
 
     if not IS_SIMULATED and not cuda.is_available():
         raise RuntimeError(
-            "device='cuda' needs an NVIDIA GPU and its driver, but none was found here. A model that "
-            "was learnt on one predicts without, and learns on with device='cpu'."
+            "device='cuda' needs an NVIDIA GPU and its driver, but none was found here. A model "
+            "that was learnt on one predicts without, and learns on with device='cpu'."
         )
     if not 0 <= number < len(cuda.gpus):
         raise ValueError(
