@@ -30,6 +30,7 @@ NAMES = (
     "nothing_set",
     "batches",
     "threads",
+    "cuda",
 )
 
 

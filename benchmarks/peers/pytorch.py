@@ -13,22 +13,23 @@ from ..measure import Contestant
 ROWS = {1: 3000, 256: 50_000, 1024: 100_000, 4096: 200_000, 16384: 400_000}
 
 
-def contestants(X, y):
+def contestants(X, y, device="cpu"):
     """One contestant for each size of a batch."""
     import torch
 
     torch.set_num_threads(1)
     torch.sparse.check_sparse_tensor_invariants.disable()  # the default, but said: no warning
-    return [_contestant(torch, X, y, batch, rows) for batch, rows in ROWS.items()]
+    return [_contestant(torch, X, y, batch, rows, device) for batch, rows in ROWS.items()]
 
 
-def _contestant(torch, X, y, batch, rows):
+def _contestant(torch, X, y, batch, rows, device):
     X, y = X[:rows], y[:rows]
-    batches = _batches(torch, X, y, batch)
+    batches = [[each.to(device) for each in some] for some in _batches(torch, X, y, batch)]
 
     def prepare():
         bag = torch.nn.EmbeddingBag(X.shape[1] + 1, 1, mode="sum", sparse=True)
         torch.nn.init.zeros_(bag.weight)
+        bag = bag.to(device)
         return bag, torch.optim.Adagrad(bag.parameters(), lr=0.1)
 
     def learn(model):
@@ -40,7 +41,8 @@ def _contestant(torch, X, y, batch, rows):
             optimizer.step()
 
     size = {"rows": X.shape[0], "nonzeros": X.nnz}
-    return Contestant(f"PyTorch, batches of {batch}", learn, prepare, size)
+    where = "" if device == "cpu" else f" on {device}"
+    return Contestant(f"PyTorch{where}, batches of {batch}", learn, prepare, size)
 
 
 def _batches(torch, X, y, batch):

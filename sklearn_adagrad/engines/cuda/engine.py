@@ -167,12 +167,10 @@ class _Call:
             return 0, self.state.beside["batch"]
         longest = int(np.diff(pieces.begins).max())
         heads, work = self._heads(), self._room(longest, longest, 1)
-        n_features = self.state.n_features
-        n_touched = min(n_features, len(self.task.rows.indices))
-        limbs = (n_features + 1) * n_heads * loops.LIMBS
+        n_touched = min(self.state.n_features, len(self.task.rows.indices))
+        limbs, marks, first = self.twin.sums(n_heads, len(pieces.starts))
         sums = loops.Sums(
-            there(np.zeros(limbs, np.int64)), room(n_heads, np.float64),
-            there(np.zeros(n_features, np.int32)), room(max(1, n_touched), np.int64),
+            limbs, room(n_heads, np.float64), marks, first, room(max(1, n_touched), np.int64),
             room(1, np.int64), room((-(-longest // loops.LOSSES), n_heads), np.float64),
         )  # fmt: skip
         learner = _learner(bound, self.state, fit_intercept)

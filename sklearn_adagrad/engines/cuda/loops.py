@@ -94,7 +94,8 @@ class Sums(NamedTuple):
 
     limbs: np.ndarray  # by feature, the intercept last, and head
     largest: np.ndarray  # by head, of gradients times values
-    marks: np.ndarray  # by feature, the last piece that had it
+    marks: np.ndarray  # by feature, the last piece that had it, counted from ``first`` on
+    first: int
     touched: np.ndarray  # the features of the piece, in any order
     n_touched: np.ndarray
     losses: np.ndarray  # (group of rows, head)
@@ -364,7 +365,7 @@ def learn_in_batches(task, loss, learner, heads, steps, limits, work, pieces, su
         for item in range(who, (stop - first) * n_heads, n):
             r, h = item // n_heads, item % n_heads
             if h == 0:
-                _mark(task, sums, first + r, piece + 1)
+                _mark(task, sums, first + r, sums.first + piece + 1)
             if first + r < work.leaves[h]:
                 _gather(task, learner, limits, work, sums, r, h, first + r)
         groups = (stop - first + LOSSES - 1) // LOSSES

@@ -6,9 +6,12 @@ After a GPU has learnt, the newest numbers are there, and the arrays of NumPy ar
 
 import numpy as np
 
+from ...arithmetic.exact import LIMBS
 from ...arithmetic.lanes import padded
 from ..cpu.head_vectors import Heads, One
 from .device import back, copied, same, there
+
+_MOST_PIECES = 2**31 - 1  # a mark is a number of 32 bits
 
 
 class Twin:
@@ -21,6 +24,7 @@ class Twin:
         fields = np.zeros(1, [(name, record.fields[name][0].base) for name in record.names])
         cells, intercept = map(_numbers, (self._tables["weights"], self._tables["intercept"]))
         self.heads = there(Heads(fields, One(), cells, intercept, state.totals, state.losses))
+        self._sums, self._n_pieces = None, 0
 
     def copy_back(self):
         """Write the records into the arrays of NumPy."""
@@ -34,6 +38,19 @@ class Twin:
     def begin_anew(self, kept):
         for one, other in zip(kept, self._records(), strict=True):
             same(one, other)
+
+    def sums(self, n_heads, n_pieces):
+        """Limbs, which are zero, and marks, none of which is above the third.
+
+        Every piece leaves them so: they need not be made anew for the next call.
+        """
+        if self._sums is None or self._n_pieces + n_pieces > _MOST_PIECES:
+            n_features, self._n_pieces = len(self._tables["weights"]), 0
+            limbs = np.zeros((n_features + 1) * n_heads * LIMBS, np.int64)
+            self._sums = there((limbs, np.zeros(n_features, np.int32)))
+        first = self._n_pieces
+        self._n_pieces += n_pieces
+        return *self._sums, first
 
     def _records(self):
         return self.heads.cells, self.heads.intercept
