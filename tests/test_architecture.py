@@ -53,6 +53,7 @@ FLOORS = {
         "fields",
         "losses",
     },
+    "dask": {"_optional", "_sklearn", "estimators", "formulas", "input", "model", "readers"},
     "serving": {"engines", "estimators", "formulas", "hashing", "input", "model"},
 }
 # The files beside them.

@@ -1,0 +1,105 @@
+"""What rows there are: blocks, each of which one worker loads whenever it is needed."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from .._optional import optional
+from ..input.broken import refuse_broken
+from ..readers.base import Reader
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+class Rows(NamedTuple):
+    """The rows of a block that has been loaded."""
+
+    X: sparse.csr_array
+    y: np.ndarray
+    weights: np.ndarray
+
+
+class Block(NamedTuple):
+    """A block that can be loaded: its name, and what Dask computes."""
+
+    name: str
+    delayed: Any
+
+
+def blocks_of(X, y=None, sample_weight=None):
+    """The blocks of a Dask array and its targets, or of a list of readers or of chunks."""
+    delayed = optional("dask", "dask").delayed
+    if hasattr(X, "to_delayed"):
+        return _blocks_of_array(X, y, sample_weight, delayed)
+    if not isinstance(X, list | tuple):
+        raise TypeError(
+            f"X is of type {type(X).__name__}: it must be a Dask array, or a list of readers, of "
+            "delayed chunks, or of chunks (X, y) or (X, y, sample_weight)."
+        )
+    if y is not None or sample_weight is not None:
+        raise ValueError("y and sample_weight are in the chunks of a list: leave them out.")
+    if not X:
+        raise ValueError("X is an empty list: there is no row to learn.")
+    blocks = []
+    for n, each in enumerate(X):
+        if isinstance(each, Reader):
+            blocks.append(Block(f"block {n}, {each!r}", delayed(_read)(each)))
+        else:
+            blocks.append(Block(f"block {n}", delayed(_rows_of_chunk)(each)))
+    return blocks
+
+
+def _blocks_of_array(X, y, sample_weight, delayed):
+    if y is None:
+        raise ValueError("y is missing: a Dask array needs targets.")
+    X = X.rechunk({1: -1})
+    parts = [X.to_delayed().ravel()]
+    for name, each in (("y", y), ("sample_weight", sample_weight)):
+        if each is None:
+            parts.append([None] * len(parts[0]))
+            continue
+        if not hasattr(each, "to_delayed"):
+            raise TypeError(f"{name} must be a Dask array, as X is, not a {type(each).__name__}.")
+        if each.chunks[0] != X.chunks[0]:
+            raise ValueError(
+                f"{name} has chunks of {each.chunks[0][:3]}... rows and X of {X.chunks[0][:3]}...: "
+                f"rechunk one of them."
+            )
+        parts.append(each.rechunk(dict.fromkeys(range(1, each.ndim), -1)).to_delayed().ravel())
+    return [
+        Block(f"block {n}", delayed(_rows_of)(*each))
+        for n, each in enumerate(zip(*parts, strict=True))
+    ]
+
+
+def _read(reader):
+    """All rows of a reader."""
+    chunks = [_rows_of_chunk(chunk) for chunk in reader]
+    if not chunks:
+        raise ValueError(f"{reader!r} has no row.")
+    X, y, weights = zip(*chunks, strict=True)
+    return Rows(sparse.csr_array(sparse.vstack(X)), np.concatenate(y), np.concatenate(weights))
+
+
+def _rows_of_chunk(chunk):
+    if not isinstance(chunk, tuple | list) or not 2 <= len(chunk) <= 3:
+        raise TypeError("A chunk must be (X, y) or (X, y, sample_weight).")
+    return _rows_of(*chunk)
+
+
+def _rows_of(X, y, weights=None):
+    """One form for all, of which slices are cheap."""
+    if sparse.issparse(X):
+        refuse_broken(X, "X")
+    X = sparse.csr_array(X)
+    if X.dtype not in _FLOATS:
+        X = X.astype(np.float64)
+    X.sum_duplicates()
+    y = np.asarray(y)
+    if y.ndim == 0 or len(y) != X.shape[0]:
+        raise ValueError(f"X has {X.shape[0]} rows, but y has shape {y.shape}.")
+    weights = np.ones(len(y)) if weights is None else np.asarray(weights, np.float64)
+    if weights.shape != (len(y),):
+        raise ValueError(f"X has {X.shape[0]} rows, but sample_weight has shape {weights.shape}.")
+    return Rows(X, y, weights)

@@ -1,0 +1,112 @@
+"""One pass over blocks: first alone, then in rounds, each of which is a batch or a part of one."""
+
+import collections
+import uuid
+
+from .moves import Moment, add, moment_of, update_of
+from .workers import n_rows_of, piece
+
+ALONE = 2**17  # rows learnt before batches are worth a round
+
+
+class Lane:
+    """Every so manieth block: the one that is being learnt, and the next, which is loaded."""
+
+    def __init__(self, workers, blocks):
+        self._workers, self._waiting = workers, collections.deque(blocks)
+        self._loading = collections.deque()
+        self.block = self.rows = None
+        self.first = self.n_rows = 0
+        self._load(2)
+
+    def _load(self, n):
+        while self._waiting and len(self._loading) < n:
+            block = self._waiting.popleft()
+            rows = self._workers.load(block)
+            count = self._workers.submit(n_rows_of, rows)
+            self._loading.append((block, rows, count))
+
+    def left(self):
+        """How many rows of the block at hand are left; 0 if there is none any more."""
+        while self.first == self.n_rows and self._loading:
+            self.block, self.rows, count = self._loading.popleft()
+            self.first, self.n_rows = 0, self._workers.result(count)
+            self._load(1)
+        if self.first == self.n_rows:
+            self.rows = None
+        return self.n_rows - self.first
+
+
+def learn_pass(model, workers, blocks, n_shards, begin, report):
+    """Let ``model`` learn all blocks once, ``n_shards`` of them at a time.
+
+    ``begin`` is for its first call of ``partial_fit``.
+    """
+    lanes = [Lane(workers, blocks[n::n_shards]) for n in range(min(n_shards, len(blocks)))]
+    _learn_alone(model, workers, lanes, begin, report)
+    run, number, given = uuid.uuid4().hex, 0, None
+    while True:
+        lanes = [lane for lane in lanes if lane.left()]
+        if not lanes:
+            return
+        if given is None:
+            given = workers.share(model, model._state.n_bytes)
+        moment = moment_of(model)
+        parts = list(_parts(lanes, moment))
+        moves = _moves(model, workers, run, number, given, parts)
+        features = add(model, moves, moment)
+        for lane, *_, last in parts:
+            lane.first = last
+        update = update_of(model, features)
+        number, given = number + 1, workers.share(update, update.records.nbytes)
+        report(model)
+
+
+def _learn_alone(model, workers, lanes, begin, report):
+    """Learn the first blocks, one after the other, here: batches are small at first."""
+    while _t(model) < ALONE:
+        lane = next((lane for lane in lanes if lane.left()), None)
+        if lane is None:
+            return
+        rows = workers.result(lane.rows)
+        last = min(lane.n_rows, lane.first + ALONE - _t(model))
+        X, y, weights = (each[lane.first : last] for each in rows)
+        try:
+            model.partial_fit(X, y, sample_weight=weights, **begin)
+        except (ArithmeticError, ValueError, TypeError) as error:
+            error.add_note(f"Row 0 of this message is row {lane.first} of {lane.block.name}.")
+            raise
+        lane.first = last
+        lanes.append(lanes.pop(lanes.index(lane)))
+        report(model)
+
+
+def _t(model):
+    return model._state.t if model.__sklearn_is_fitted__() else 0
+
+
+def _parts(lanes, moment):
+    """Of each lane the rows of this round: as many of each, as far as it has them."""
+    wanted, t = moment.end - moment.t, moment.t
+    for n, lane in enumerate(lanes):
+        share = wanted // len(lanes) + (n < wanted % len(lanes))
+        last = lane.first + min(share, lane.left())
+        if last > lane.first:
+            yield lane, Moment(t, moment.start, moment.end), lane.first, last
+            t += last - lane.first
+
+
+def _moves(model, workers, run, number, given, parts):
+    """The moves of all parts; workers that have no model for this round are given it."""
+    calls = [
+        workers.submit(piece, run, number, given, lane.rows, first, last, moment, lane.block.name)
+        for lane, moment, first, last in parts
+    ]
+    moves = list(workers.results(calls))
+    missing = [n for n, move in enumerate(moves) if move is None]
+    if missing:
+        whole = workers.share(model, model._state.n_bytes)
+        again = _moves(model, workers, run, number, whole, [parts[n] for n in missing])
+        for n, move in zip(missing, again, strict=True):
+            moves[n] = move
+    return moves

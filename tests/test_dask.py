@@ -1,0 +1,259 @@
+"""Learning with Dask: the same model whoever learns which rows."""
+
+import os
+import pickle
+import signal
+
+import numpy as np
+import pytest
+from common import random_rows
+from sklearn.base import clone
+from stacks import BATCHED, N_FEATURES, model_of, name_of
+
+from sklearn_adagrad import AdagradClassifier, AdagradRegressor
+from sklearn_adagrad.rules import Admission
+
+pytest.importorskip("distributed", reason="dask is not installed")
+import dask
+import dask.array as da
+from distributed import Client, LocalCluster
+
+from sklearn_adagrad.dask import DaskAdagradClassifier, DaskAdagradRegressor, reports, rounds
+
+SUPPORTED = [each for each in BATCHED if "aware" not in each[0] and "admitted" not in each[0]]
+ROWS, BLOCK = 900, 70
+
+
+@pytest.fixture(autouse=True)
+def _few_rows_alone(monkeypatch):
+    monkeypatch.setattr(rounds, "ALONE", 150)
+
+
+def rows(dtype=np.float64, n_outputs=1, n_rows=ROWS):
+    rng = np.random.default_rng(0)
+    X = random_rows(rng, n_rows, N_FEATURES, 0.4, dtype)
+    y = X @ rng.normal(size=(N_FEATURES, n_outputs)) + rng.normal(size=(n_rows, n_outputs))
+    weights = rng.choice([0.0, 0.5, 1.0, 2.0], n_rows)
+    return X, y[:, 0] if n_outputs == 1 else y, weights
+
+
+def chunks(*arrays):
+    starts = range(0, len(arrays[1]), BLOCK)
+    return [tuple(each[start : start + BLOCK] for each in arrays) for start in starts]
+
+
+def assert_same(one, other):
+    for name in ("coef_", "intercept_", "t_", "progressive_loss_"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def assert_near(one, other, rtol=1e-10):
+    for name in ("coef_", "intercept_", "progressive_loss_"):
+        here, there = getattr(one, name), getattr(other, name)
+        np.testing.assert_allclose(here, there, rtol=0, atol=rtol * max(1, np.abs(there).max()))
+    assert one.t_ == other.t_
+
+
+def cluster(n):
+    return LocalCluster(
+        n_workers=n, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    )
+
+
+# --- without a cluster ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+@pytest.mark.parametrize("case", SUPPORTED, ids=name_of)
+def test_one_shard_is_what_one_machine_learns(case, n_outputs):
+    X, y, weights = rows(n_outputs=n_outputs)
+    plain = model_of(case).set_params(batch_size=1 / 8).partial_fit(X, y, weights)
+    model = DaskAdagradRegressor(**plain.get_params()).set_params(n_shards=1)
+    assert_near(model.partial_fit(chunks(X, y, weights)), plain)
+
+
+def test_float32():
+    X, y, weights = rows(np.float32)
+    plain = AdagradRegressor(lr=0.1, batch_size=1 / 8).partial_fit(X, y, weights)
+    model = DaskAdagradRegressor(lr=0.1, batch_size=1 / 8, n_shards=1)
+    assert_near(model.partial_fit(chunks(X, y, weights)), plain, 1e-5)
+
+
+def test_several_shards_are_rows_in_another_order():
+    X, y, weights = rows()
+    model = DaskAdagradRegressor(lr=0.1, batch_size=1 / 8, n_shards=4)
+    model.partial_fit(chunks(X, y, weights))
+    plain = AdagradRegressor(lr=0.1, batch_size=1 / 8).partial_fit(X, y, weights)
+    assert model.t_ == plain.t_
+    assert not np.array_equal(model.coef_, plain.coef_)
+    assert model.score(X, y, weights) == pytest.approx(plain.score(X, y, weights), abs=0.02)
+
+
+def test_classes_and_balanced_weights():
+    X, y, weights = rows()
+    labels = np.digitize(y, [-1, 1])
+    how = {"lr": 0.1, "class_weight": "balanced"}
+    model = DaskAdagradClassifier(**how, n_shards=3)
+    model.partial_fit(chunks(X, labels, weights), classes=[0, 1, 2])
+    plain = AdagradClassifier(**how, batch_size=1 / 128)
+    plain.partial_fit(X, labels, [0, 1, 2], weights)
+    np.testing.assert_allclose(model._class_counts, plain._class_counts)
+    assert model.score(X, labels) == pytest.approx(plain.score(X, labels), abs=0.02)
+    assert model.predict_proba(X).shape == (ROWS, 3)
+
+
+def test_going_on_is_as_if_nothing_had_been():
+    """Also in the midst of a batch, and from a local model."""
+    X, y, weights = rows()
+    every = chunks(X, y, weights)
+    model = DaskAdagradRegressor(lr=0.1, alpha=0.01, batch_size=1 / 3, n_shards=1)
+    whole = clone(model).partial_fit(every)
+    parts = clone(model).partial_fit(every[:4]).partial_fit(every[4:9])
+    parts = pickle.loads(pickle.dumps(parts)).partial_fit(every[9:])
+    assert_near(parts, whole)
+    local = whole.to_local()
+    assert type(local) is AdagradRegressor
+    assert_same(local, whole)
+    assert local.partial_fit(X, y).t_ > whole.t_ == np.count_nonzero(weights)
+
+
+def test_fit():
+    X, y, weights = rows()
+    model = DaskAdagradRegressor(lr=0.1, max_iter=4, tol=None, shuffle=False, n_shards=2)
+    model.fit(chunks(X, y, weights))
+    again = clone(model)
+    for _ in range(4):
+        again.partial_fit(chunks(X, y, weights))
+    np.testing.assert_array_equal(model.coef_, again.coef_)
+    assert model.n_iter_ == len(model.loss_curve_) == 4
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
+    assert_same(clone(model).fit(chunks(X, y, weights)), model)
+
+
+def test_arrays():
+    X, y, weights = rows()
+    model = DaskAdagradRegressor(lr=0.1, n_shards=3)
+    plain = clone(model).partial_fit(chunks(X, y, weights))
+    X_, y_, weights_ = (da.from_array(each, BLOCK) for each in (X.toarray(), y, weights))
+    model.partial_fit(X_, y_, weights_)
+    assert_same(model, plain)
+    predicted = model.predict(X_)
+    assert isinstance(predicted, da.Array)
+    np.testing.assert_allclose(predicted.compute(scheduler="synchronous"), model.predict(X))
+    sparse = [dask.delayed(each) for each in chunks(X, y, weights)]
+    assert_same(clone(model).partial_fit(sparse), plain)
+
+
+def test_blocks_are_loaded_when_they_are_needed():
+    X, y, _ = rows()
+    loaded = []
+
+    def load(n, chunk):
+        loaded.append((n, model.t_ if hasattr(model, "_state") else 0))
+        return chunk
+
+    model = DaskAdagradRegressor(lr=0.1, n_shards=2)
+    every = [dask.delayed(load)(n, chunk) for n, chunk in enumerate(chunks(X, y))]
+    seen = []
+
+    def report(learner):
+        seen.append((learner.t_, len(loaded)))
+
+    plain = model.to_local()
+    from sklearn_adagrad.dask.blocks import blocks_of
+    from sklearn_adagrad.dask.workers import Here
+
+    rounds.learn_pass(plain, Here(), blocks_of(every), 2, {}, report)
+    assert len(loaded) == len(every)
+    assert all(n_loaded <= t / BLOCK + 5 for t, n_loaded in seen)
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"lr": "auto"}, "lr='auto'"),
+        ({"batch_size": 1}, "batch_size=1"),
+        ({"rule": Admission("adagrad")}, "Admission"),
+        ({"device": "cuda"}, "device"),
+        ({"n_shards": 0}, "n_shards"),
+    ],
+    ids=lambda each: next(iter(each)) if isinstance(each, dict) else "",
+)
+def test_what_is_refused(parameters, said):
+    X, y, _ = rows()
+    model = DaskAdagradRegressor(**{"lr": 0.1} | parameters)
+    with pytest.raises(ValueError, match=said):
+        model.partial_fit(chunks(X, y))
+    assert not hasattr(model, "t_")
+
+
+@pytest.mark.parametrize("block", [0, 9])
+def test_a_row_that_cannot_be_learnt(block):
+    X, y, _ = rows()
+    every = chunks(X, y)
+    every[block][1][20] = 1e300
+    model = DaskAdagradRegressor(lr=0.1, n_shards=2)
+    with pytest.raises(FloatingPointError) as raised:
+        model.partial_fit(every)
+    (note,) = [each for each in raised.value.__notes__ if "block" in each]
+    assert f"of block {block}" in note
+    row = int(str(raised.value).partition("row ")[2].split()[0])
+    assert row + int(note.partition("is row ")[2].split()[0]) == 20
+    assert getattr(model, "t_", 0) <= 70 * block + 20
+
+
+def test_blocks_of_other_widths():
+    X, y, _ = rows()
+    every = chunks(X, y)
+    every[8] = every[8][0][:, :5], every[8][1]
+    model = DaskAdagradRegressor(lr=0.1, n_shards=2)
+    with pytest.raises(ValueError, match="5 features") as raised:
+        model.partial_fit(every)
+    assert any("block 8" in each for each in raised.value.__notes__)
+
+
+def test_what_is_no_data():
+    model, (X, y, _) = DaskAdagradRegressor(lr=0.1), rows()
+    with pytest.raises(TypeError, match="Dask array"):
+        model.partial_fit(X, y)
+    with pytest.raises(ValueError, match="empty"):
+        model.partial_fit([])
+    with pytest.raises(TypeError, match=r"\(X, y\)"):
+        model.partial_fit([X])
+    with pytest.raises(ValueError, match="chunks of"):
+        model.partial_fit(da.from_array(X.toarray(), 70), da.from_array(y, 60))
+
+
+# --- with a cluster ------------------------------------------------------------------------------
+
+
+def test_the_same_bits_on_any_number_of_workers():
+    X, y, weights = rows(np.float32, n_outputs=2)
+    every = chunks(X, y, weights)
+    model = DaskAdagradRegressor(lr=0.1, alpha=0.01, batch_size=1 / 8, n_shards=3)
+    alone = clone(model).partial_fit(every)
+    for n in (1, 2, 3):
+        with cluster(n) as workers, Client(workers) as client:
+            assert_same(clone(model).set_params(client=client).partial_fit(every), alone)
+
+
+def test_a_worker_that_is_killed(monkeypatch):
+    X, y, _ = rows(n_rows=4 * ROWS)
+    every, model = chunks(X, y), DaskAdagradRegressor(lr=0.1, batch_size=1 / 64, n_shards=3)
+    alone = clone(model).partial_fit(every)
+    with cluster(2) as workers, Client(workers) as client:
+        pid, killed_at = next(iter(client.run(os.getpid).values())), []
+
+        def kill(self, learner):
+            if not killed_at and learner.t_ > ROWS:
+                killed_at.append(learner.t_)
+                os.kill(pid, signal.SIGKILL)
+
+        monkeypatch.setattr(reports.Report, "__call__", kill)
+        learnt = clone(model).set_params(client=client).partial_fit(every)
+        assert killed_at
+        assert pid not in client.run(os.getpid).values()
+    assert_same(learnt, alone)
