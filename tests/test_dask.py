@@ -178,6 +178,8 @@ def test_blocks_are_loaded_when_they_are_needed():
         ({"batch_size": 1}, "batch_size=1"),
         ({"rule": Admission("adagrad")}, "Admission"),
         ({"device": "cuda"}, "device"),
+        ({"early_stopping": True}, "early_stopping"),
+        ({"warm_start": True}, "warm_start"),
         ({"n_shards": 0}, "n_shards"),
     ],
     ids=lambda each: next(iter(each)) if isinstance(each, dict) else "",

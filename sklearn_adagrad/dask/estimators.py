@@ -171,12 +171,55 @@ def _check(model):
                 f"{type(each).__name__} cannot be learnt by several workers: it counts rows one "
                 "after the other."
             )
-    if model.device != "cpu":
-        raise ValueError(f"device={model.device!r} is not for Dask's workers yet: set it to 'cpu'.")
+    for name, value in (("device", "cpu"), ("warm_start", False), ("early_stopping", "auto")):
+        if getattr(model, name) not in (value, False):
+            raise ValueError(
+                f"{name}={getattr(model, name)!r} is not for Dask's workers: set it to {value!r}."
+            )
 
 
 class DaskAdagradClassifier(_OnWorkers, AdagradClassifier):
-    """:class:`~sklearn_adagrad.AdagradClassifier` whose rows are learnt by Dask's workers."""
+    """:class:`~sklearn_adagrad.AdagradClassifier` whose rows are learnt by Dask's workers.
+
+    Rows are learnt in batches. Each is dealt to several blocks of rows, which any workers may have:
+    they score their rows by the weights at its start and sum the gradients, and what they found is
+    added in the order of the blocks. So the model is the same to the last bit on any number of
+    workers, or without any. See :doc:`scaling`. Experimental.
+
+    Parameters
+    ----------
+    loss, lr, eps, ... : object
+        As AdagradClassifier has them, but for the defaults of two: ``lr=0.1``, since ``lr="auto"`` learns
+        each row by all rows before it, and ``batch_size=1 / 128``. ``early_stopping=True``,
+        ``warm_start`` and a ``device`` are refused.
+    n_shards : int, default=8
+        How many blocks are learnt at the same time. Batches take rows from each of them, so it is
+        part of what the model depends on, unlike the number of workers, which it should not be
+        below. The default suits up to eight workers.
+    client : distributed.Client or None, default=None
+        Whose workers learn. None is the current client or, if there is none, this process alone.
+        It is not pickled or saved with the model.
+
+    Attributes
+    ----------
+    coef_, intercept_, ... : object
+        As AdagradClassifier has them. ``n_iter_`` and ``loss_curve_`` are of ``fit``.
+
+    See Also
+    --------
+    AdagradClassifier : The same on one machine; ``to_local`` returns one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_adagrad.dask import DaskAdagradClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(400, 3))
+    >>> chunks = [(X[n : n + 100], (X[n : n + 100] @ [1, 2, 3] > 0) * 1) for n in range(0, 400, 100)]
+    >>> model = DaskAdagradClassifier(lr=0.1).partial_fit(chunks, classes=[0, 1])
+    >>> model.t_
+    400
+    """
 
     _plain = AdagradClassifier
     _parameter_constraints: ClassVar[dict] = AdagradClassifier._parameter_constraints | {
@@ -186,7 +229,36 @@ class DaskAdagradClassifier(_OnWorkers, AdagradClassifier):
     __init__ = _constructor(AdagradClassifier)
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, classes: ArrayLike) -> Self:
-        """Learn the blocks from the beginning, epoch after epoch."""
+        """Learn the blocks from the beginning, in epochs, until their loss stops improving.
+
+        With ``shuffle``, each epoch takes the blocks in another order; the rows of a block keep
+        theirs.
+
+        Parameters
+        ----------
+        X : dask array, or list
+            The rows: a Dask array, dense or of CSR blocks; or a list with a reader of
+            :mod:`sklearn_adagrad.readers` for each file, or with chunks ``(X, y)`` or
+            ``(X, y, sample_weight)``, delayed or not. Each is a block: it is loaded by the worker
+            that learns it, as a whole.
+        y, sample_weight : dask array, default=None
+            Targets and weights of a Dask array, in the same chunks.
+        classes : array-like of shape (n_classes,)
+            All labels that will ever occur.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or the input is not valid.
+        FloatingPointError
+            If training diverges. As with other errors in a block, its name and row are in a note,
+            and the model has what was learnt before.
+        """
         model = self._plain(**self.to_local().get_params(deep=False))
         passes = self._until_it_stops_improving
         return self._learn(X, y, sample_weight, model, passes, classes=classes)
@@ -194,20 +266,100 @@ class DaskAdagradClassifier(_OnWorkers, AdagradClassifier):
     def partial_fit(
         self, X: Any, y: Any = None, sample_weight: Any = None, *, classes: ArrayLike | None = None
     ) -> Self:
-        """Learn the blocks once, in addition to what was learnt before."""
+        """Learn the blocks once, in their order, in addition to what was learnt before.
+
+        Parameters
+        ----------
+        X, y, sample_weight : dask array, or list
+            As ``fit`` has them.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever occur; needed before the first row.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError, TypeError, FloatingPointError
+            As by ``fit``.
+        """
         return self._learn(X, y, sample_weight, self.to_local(), self._once, classes=classes)
 
     def decision_function(self, X: Any) -> Any:
-        """Scores, as ``predict`` has predictions."""
+        """Scores; of a Dask array a Dask array, which is computed when it is asked for.
+
+        Parameters
+        ----------
+        X : dask array, or what AdagradClassifier takes
+            The rows.
+
+        Returns
+        -------
+        values : dask array or ndarray of shape (n_samples,) or (n_samples, n_classes)
+            As the plain estimator has them.
+        """
         return self._lazily("decision_function", X)
 
     def predict_proba(self, X: Any) -> Any:
-        """Probabilities, as ``predict`` has predictions."""
+        """Probabilities; of a Dask array a Dask array, which is computed when it is asked for.
+
+        Parameters
+        ----------
+        X : dask array, or what AdagradClassifier takes
+            The rows.
+
+        Returns
+        -------
+        values : dask array or ndarray of shape (n_samples,) or (n_samples, n_classes)
+            As the plain estimator has them.
+        """
         return self._lazily("predict_proba", X)
 
 
 class DaskAdagradRegressor(_OnWorkers, AdagradRegressor):
-    """:class:`~sklearn_adagrad.AdagradRegressor` whose rows are learnt by Dask's workers."""
+    """:class:`~sklearn_adagrad.AdagradRegressor` whose rows are learnt by Dask's workers.
+
+    Rows are learnt in batches. Each is dealt to several blocks of rows, which any workers may have:
+    they score their rows by the weights at its start and sum the gradients, and what they found is
+    added in the order of the blocks. So the model is the same to the last bit on any number of
+    workers, or without any. See :doc:`scaling`. Experimental.
+
+    Parameters
+    ----------
+    loss, lr, eps, ... : object
+        As AdagradRegressor has them, but for the defaults of two: ``lr=0.1``, since ``lr="auto"`` learns
+        each row by all rows before it, and ``batch_size=1 / 128``. ``early_stopping=True``,
+        ``warm_start`` and a ``device`` are refused.
+    n_shards : int, default=8
+        How many blocks are learnt at the same time. Batches take rows from each of them, so it is
+        part of what the model depends on, unlike the number of workers, which it should not be
+        below. The default suits up to eight workers.
+    client : distributed.Client or None, default=None
+        Whose workers learn. None is the current client or, if there is none, this process alone.
+        It is not pickled or saved with the model.
+
+    Attributes
+    ----------
+    coef_, intercept_, ... : object
+        As AdagradRegressor has them. ``n_iter_`` and ``loss_curve_`` are of ``fit``.
+
+    See Also
+    --------
+    AdagradRegressor : The same on one machine; ``to_local`` returns one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_adagrad.dask import DaskAdagradRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(400, 3))
+    >>> chunks = [(X[n : n + 100], X[n : n + 100] @ [1, 2, 3]) for n in range(0, 400, 100)]
+    >>> model = DaskAdagradRegressor(lr=0.1).partial_fit(chunks)
+    >>> model.t_
+    400
+    """
 
     _plain = AdagradRegressor
     _parameter_constraints: ClassVar[dict] = AdagradRegressor._parameter_constraints | {
@@ -217,10 +369,53 @@ class DaskAdagradRegressor(_OnWorkers, AdagradRegressor):
     __init__ = _constructor(AdagradRegressor)
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Learn the blocks from the beginning, epoch after epoch."""
+        """Learn the blocks from the beginning, in epochs, until their loss stops improving.
+
+        With ``shuffle``, each epoch takes the blocks in another order; the rows of a block keep
+        theirs.
+
+        Parameters
+        ----------
+        X : dask array, or list
+            The rows: a Dask array, dense or of CSR blocks; or a list with a reader of
+            :mod:`sklearn_adagrad.readers` for each file, or with chunks ``(X, y)`` or
+            ``(X, y, sample_weight)``, delayed or not. Each is a block: it is loaded by the worker
+            that learns it, as a whole.
+        y, sample_weight : dask array, default=None
+            Targets and weights of a Dask array, in the same chunks.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or the input is not valid.
+        FloatingPointError
+            If training diverges. As with other errors in a block, its name and row are in a note,
+            and the model has what was learnt before.
+        """
         model = self._plain(**self.to_local().get_params(deep=False))
         return self._learn(X, y, sample_weight, model, self._until_it_stops_improving)
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Learn the blocks once, in addition to what was learnt before."""
+        """Learn the blocks once, in their order, in addition to what was learnt before.
+
+        Parameters
+        ----------
+        X, y, sample_weight : dask array, or list
+            As ``fit`` has them.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError, TypeError, FloatingPointError
+            As by ``fit``.
+        """
         return self._learn(X, y, sample_weight, self.to_local(), self._once)
