@@ -265,6 +265,12 @@ def test_gradients_clipped_in_batches():
     assert_near(*both(model, lambda model: model.partial_fit(X, y, weights)))
 
 
+def test_what_is_clipped_does_not_hide_other_gradients():
+    y, rule = np.array([1e40, 1.0, 1.0]), Clipped("adagrad", value=0.5)
+    model = AdagradRegressor(lr=0.1, rule=rule, batch_size=3)
+    assert_near(*both(model, lambda model: model.partial_fit([[1, 0], [0, 1], [0, 2]], y)))
+
+
 class Breaks(NamedTuple):
     """A schedule that is no number after some rows."""
 

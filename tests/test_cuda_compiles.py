@@ -3,6 +3,7 @@
 What that code computes is seen in ``test_cuda``.
 """
 
+import math
 from contextlib import nullcontext
 from functools import partial
 from types import SimpleNamespace
@@ -20,7 +21,7 @@ pytest.importorskip("numba_cuda", reason="numba-cuda[cu13] is not installed")
 from numba import cuda
 from numba.cuda import api, compiler, dispatcher
 
-from sklearn_adagrad.engines.cuda import device, engine
+from sklearn_adagrad.engines.cuda import device, engine, loops
 from sklearn_adagrad.estimators import fitted
 
 try:
@@ -35,7 +36,7 @@ PLAIN = [case for case in CASES if case not in SIZED]
 @pytest.fixture
 def compiled(monkeypatch):
     """The code of every kernel that would have been run."""
-    found, gpu = [], SimpleNamespace(compute_capability=(9, 0))
+    found, asked, gpu = [], {}, SimpleNamespace(compute_capability=(9, 0))
     for module in (api, compiler, dispatcher):
         monkeypatch.setattr(module, "get_current_device", lambda: gpu, raising=False)
     here = SimpleNamespace(gpus={0: nullcontext()})
@@ -43,15 +44,22 @@ def compiled(monkeypatch):
     monkeypatch.setattr(device, "IS_SIMULATED", True)  # arrays stay those of NumPy
 
     def run(function, size, *arguments):
+        with monkeypatch.context() as patch:
+            patch.setattr(device, "IS_SIMULATED", False)
+            asked.update(device._kernel(function, math.prod(size.threads)).targetoptions)
         device._compiled(SimpleNamespace(compile=partial(compile_, function)), arguments)
 
     def compile_(function, kinds):
-        code, _ = cuda.compile_ptx(function, kinds, cc=(9, 0), device=False, abi="numba")
+        options = {"launch_bounds": asked["launch_bounds"], "cc": (9, 0)}
+        code, _ = cuda.compile_ptx(function, kinds, device=False, abi="numba", **options)
         found.append((function.__name__, code))
 
     monkeypatch.setattr(engine, "run", run)
     monkeypatch.setattr(fitted, "engine_of", lambda name: engine.Engine(0))
     return found
+
+
+assert loops.WARP == 32  # was imported before the fixture says that this is the simulator
 
 
 def check(found, names):
@@ -67,7 +75,7 @@ def learn(model, dtype, batch_size=1, n_outputs=1):
     y = np.abs(rng.normal(size=(6, n_outputs))) + 0.1
     model.set_params(device="cuda", batch_size=batch_size)
     model.partial_fit(X, y[:, 0] if n_outputs == 1 else y)
-    model.predict(X)
+    model._scores(X, engine=model._engine)  # as a search does: predict is of the processor
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -122,6 +130,13 @@ def test_a_loss_of_ones_own_that_does_not_compile(compiled):
     with pytest.raises(TypeError, match=r"Decimal.*math"):
         model.partial_fit(np.eye(2), [0.0, 1.0])
     assert not hasattr(model, "_state")
+
+
+def test_blocks_have_registers_for_all_threads(compiled):
+    """Or no GPU would begin: of 512 threads each has 128, and some rules would take more."""
+    learn(AdagradRegressor(lr=0.1), np.float64)
+    code = dict(compiled)["learn_row_by_row"]
+    assert ".maxntid 512" in code
 
 
 def test_numbers_are_not_fused(compiled):

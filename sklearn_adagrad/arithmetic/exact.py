@@ -37,11 +37,20 @@ def limbs_of(number, scale):
 
 
 @inlined
-def number_of(high, middle, low, scale):
-    """The number that is the sum of all whose limbs have these sums."""
+def _carried(high, middle, low):
+    """The same number, with limbs that are not negative but for the highest."""
     carried = low >> _BITS
     middle, low = middle + carried, low - (carried << _BITS)
     carried = middle >> _BITS
-    high, middle = high + carried, middle - (carried << _BITS)
+    return high + carried, middle - (carried << _BITS), low
+
+
+@inlined
+def number_of(high, middle, low, scale):
+    """The number that is the sum of all whose limbs have these sums."""
+    high, middle, low = _carried(high, middle, low)
+    if high < 0:  # or a small number would be what remains of two large ones
+        high, middle, low = _carried(-high, -middle, -low)
+        scale = -scale
     whole = np.float64(high) + (np.float64(middle) + np.float64(low) / _LIMB) / _LIMB
     return whole / scale

@@ -1,6 +1,7 @@
 """The GPU: its package, its memory, and kernels for it."""
 
 import functools
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -107,17 +108,18 @@ class Size(NamedTuple):
 
 
 @functools.cache
-def _kernel(function):
+def _kernel(function, n_threads):
+    """For blocks of so many threads: none takes more registers than there are for all."""
     from numba import cuda
 
-    return cuda.jit(function)
+    return cuda.jit(function) if IS_SIMULATED else cuda.jit(function, launch_bounds=n_threads)
 
 
 def run(function, size, *arguments):
     """Run ``function`` in threads of the GPU, and wait for them."""
     from numba import cuda
 
-    kernel, blocks = _kernel(function), size.blocks or 1
+    kernel, blocks = _kernel(function, math.prod(size.threads)), size.blocks or 1
     if not IS_SIMULATED:
         compiled = _compiled(kernel, arguments)
         if size.blocks is None:

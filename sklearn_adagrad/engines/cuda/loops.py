@@ -359,7 +359,9 @@ def learn_in_batches(task, loss, learner, heads, steps, limits, work, pieces, su
             )
             longest = max_abs_of(rows, np.uintp(task.order[first + r]))
             for each in range(h, h + size):
-                cuda.atomic.max(sums.largest, each, abs(np.float64(work.steps[r, each])) * longest)
+                most = abs(np.float64(work.steps[r, each])) * longest
+                most = most if most < limits.max_value else limits.max_value
+                cuda.atomic.max(sums.largest, each, most)
         grid.sync()
         stop = work.stops[0] if work.stops[0] < last else last
         for item in range(who, (stop - first) * n_heads, n):
