@@ -3,7 +3,9 @@
 Without either these tests are skipped; ``test_cuda_simulated`` runs them in the simulator.
 """
 
+import os
 import pickle
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -21,11 +23,14 @@ from sklearn_adagrad import (
 from sklearn_adagrad.engines import engine_of
 from sklearn_adagrad.formulas.losses import CLASSIFICATION, REGRESSION
 from sklearn_adagrad.rules import Admission, Clipped, Scheduled
+from sklearn_adagrad.serving import Predictor
 
 try:
     engine_of("cuda")
 except (ImportError, RuntimeError) as error:
     pytest.skip(str(error), allow_module_level=True)
+
+from sklearn_adagrad.engines.cuda import engine
 
 pytestmark = [
     pytest.mark.gpu,
@@ -236,6 +241,20 @@ def test_from_one_device_to_the_other():
     assert_near(plain, model)
 
 
+def test_a_predictor():
+    X, y, weights = problem()
+    model = AdagradRegressor(lr=0.1, device="cuda").partial_fit(X, y, weights)
+    predictor = Predictor(model)
+    assert predictor.predict(X[0].indices) == model.predict((X[[0]] != 0).astype(float))
+    with pytest.raises(ValueError, match="device='cuda'"):
+        predictor.partial_fit(X[0].indices, 1.0)
+    model.set_params(device="cpu")
+    predictor.partial_fit(X[0].indices, 1.0).partial_fit(X[0].indices, 1.0)
+    before = model.coef_
+    model.set_params(device="cuda").partial_fit(X, y)
+    assert not np.array_equal(model.coef_, before)
+
+
 def test_a_copy_is_a_model_of_its_own():
     X, y, weights = problem()
     model = AdagradRegressor(lr=0.1, device="cuda").partial_fit(X, y, weights)
@@ -293,3 +312,110 @@ def test_a_rate_that_is_no_number(batch_size):
     cpu, gpu = both(AdagradRegressor(lr=0.1, rule=rule, batch_size=batch_size), learn)
     assert_near(cpu, gpu)
     assert cpu.t_ > 0
+
+
+def test_candidates_that_diverge_in_the_midst_of_a_batch():
+    X, y, _ = problem(n_rows=15)
+
+    def learn(search):
+        search.partial_fit(X[:6], y[:6]).partial_fit(X[6:], y[6:])
+
+    rule = Scheduled("adagrad", Jumps(4.0))
+    grid = {"lr": [0.1, 1e140], "rule": rule, "batch_size": 9}
+    cpu, gpu = both(AdagradRegressorCV(**grid), learn)
+    assert gpu.best_params_ == cpu.best_params_ == {"lr": 0.1}
+    assert_near(cpu.best_estimator_, gpu.best_estimator_)
+
+
+class Jumps(NamedTuple):
+    """A schedule that is huge after some rows."""
+
+    rows: float
+
+    def factor(self, t):
+        return 1e20 if t > self.rows else 1.0
+
+
+def test_batches_in_pieces(monkeypatch):
+    """As the largest have to be: room is for so many rows times heads."""
+    X, y, weights = problem(n_outputs=2)
+    model = AdagradRegressor(lr=0.1, alpha=0.01, batch_size=7)
+    whole = both(model, lambda model: model.partial_fit(X, y, weights))[1]
+    monkeypatch.setattr(engine, "_NUMBERS", 8)
+    cpu, gpu = both(model, lambda model: model.partial_fit(X, y, weights))
+    assert_near(cpu, gpu)
+    assert_near(whole, gpu)
+
+
+def test_a_large_gradient_is_of_its_batch():
+    """Sums are exact relative to the largest gradient of a batch, not of one before."""
+    X, y, _ = problem()
+    model = AdagradRegressor("absolute_error", lr=0.1, batch_size=3)
+    weights = np.where(np.arange(12) < 3, 1e45, 1e-3)
+    assert_near(*both(model, lambda model: model.partial_fit(X, y, weights)))
+
+
+def test_the_limit_of_a_gradient_is_less_in_batches():
+    X, y, _ = problem(np.float32)
+    model = AdagradRegressor(lr=0.1, batch_size=10)
+    y[3] = 6e18
+    seen = {}
+
+    def learn(model):
+        try:
+            model.partial_fit(X, y)
+        except FloatingPointError as error:
+            seen[model.device] = str(error)
+
+    both(model, learn)
+    assert seen["cuda"] == seen["cpu"]
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_changes_between_calls(batch_size):
+    """On the processor in between, and of what the rule is made of."""
+    X, y, weights = problem()
+    plain = AdagradRegressor(lr=0.1, alpha=0.01, batch_size=batch_size)
+    model = clone(plain)
+    changes = [{}, {"device": "cpu"}, {"device": "cuda"}, {"alpha": 0.1}, {"eps": 0.1}]
+    for n, change in enumerate([{"device": "cuda"}, *changes]):
+        part = slice(2 * n, 2 * n + 2)
+        model.set_params(**change).partial_fit(X[part], y[part], weights[part])
+        plain.set_params(**change).set_params(device="cpu")
+        plain.partial_fit(X[part], y[part], weights[part])
+    assert_near(plain, model)
+
+
+def test_an_error_before_the_rows_are_learnt(monkeypatch):
+    X, y, weights = problem()
+    model = AdagradRegressor(lr=0.1, device="cuda")
+    plain = clone(model).partial_fit(X[:6], y[:6], weights[:6])
+    model.partial_fit(X[:6], y[:6], weights[:6])
+
+    def no_room(*args):
+        raise MemoryError("none left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(engine, "room", no_room)
+        with pytest.raises(MemoryError, match="none left"):
+            model.partial_fit(X[6:], y[6:], weights[6:])
+    assert_same(model, plain)
+    model.partial_fit(X[6:], y[6:], weights[6:])
+    assert_same(model, plain.partial_fit(X[6:], y[6:], weights[6:]))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_reads_the_model():
+    X, y, weights = problem()
+    model = AdagradRegressor(lr=0.1, device="cuda").partial_fit(X, y, weights)
+    assert model._state.guard.is_behind
+    out, into = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads beside a fork
+        pid = os.fork()
+    if not pid:
+        is_home = model._state.guard.twin is None and not model._state.guard.is_behind
+        os.write(into, str(is_home).encode() + model.coef_.tobytes())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert os.read(out, 4096) == b"True" + model.coef_.tobytes()

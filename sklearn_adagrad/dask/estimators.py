@@ -189,9 +189,9 @@ class DaskAdagradClassifier(_OnWorkers, AdagradClassifier):
     Parameters
     ----------
     loss, lr, eps, ... : object
-        As AdagradClassifier has them, but for the defaults of two: ``lr=0.1``, since ``lr="auto"`` learns
-        each row by all rows before it, and ``batch_size=1 / 128``. ``early_stopping=True``,
-        ``warm_start`` and a ``device`` are refused.
+        As AdagradClassifier has them, but for the defaults of two: ``lr=0.1``, since
+        ``lr="auto"`` learns each row by all rows before it, and ``batch_size=1 / 128``.
+        ``early_stopping=True``, ``warm_start`` and a ``device`` are refused.
     n_shards : int, default=8
         How many blocks are learnt at the same time. Batches take rows from each of them, so it is
         part of what the model depends on, unlike the number of workers, which it should not be
@@ -215,7 +215,8 @@ class DaskAdagradClassifier(_OnWorkers, AdagradClassifier):
     >>> from sklearn_adagrad.dask import DaskAdagradClassifier
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(400, 3))
-    >>> chunks = [(X[n : n + 100], (X[n : n + 100] @ [1, 2, 3] > 0) * 1) for n in range(0, 400, 100)]
+    >>> y = (X @ [1, 2, 3] > 0).astype(int)
+    >>> chunks = [(X[n : n + 100], y[n : n + 100]) for n in range(0, 400, 100)]
     >>> model = DaskAdagradClassifier(lr=0.1).partial_fit(chunks, classes=[0, 1])
     >>> model.t_
     400
@@ -329,9 +330,9 @@ class DaskAdagradRegressor(_OnWorkers, AdagradRegressor):
     Parameters
     ----------
     loss, lr, eps, ... : object
-        As AdagradRegressor has them, but for the defaults of two: ``lr=0.1``, since ``lr="auto"`` learns
-        each row by all rows before it, and ``batch_size=1 / 128``. ``early_stopping=True``,
-        ``warm_start`` and a ``device`` are refused.
+        As AdagradRegressor has them, but for the defaults of two: ``lr=0.1``, since
+        ``lr="auto"`` learns each row by all rows before it, and ``batch_size=1 / 128``.
+        ``early_stopping=True``, ``warm_start`` and a ``device`` are refused.
     n_shards : int, default=8
         How many blocks are learnt at the same time. Batches take rows from each of them, so it is
         part of what the model depends on, unlike the number of workers, which it should not be
@@ -355,7 +356,8 @@ class DaskAdagradRegressor(_OnWorkers, AdagradRegressor):
     >>> from sklearn_adagrad.dask import DaskAdagradRegressor
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(400, 3))
-    >>> chunks = [(X[n : n + 100], X[n : n + 100] @ [1, 2, 3]) for n in range(0, 400, 100)]
+    >>> y = X @ [1, 2, 3]
+    >>> chunks = [(X[n : n + 100], y[n : n + 100]) for n in range(0, 400, 100)]
     >>> model = DaskAdagradRegressor(lr=0.1).partial_fit(chunks)
     >>> model.t_
     400

@@ -35,7 +35,7 @@ import re
 from .cpu import engine as cpu
 
 ENGINES = {"cpu": cpu}
-_GPU = re.compile(r"cuda(?::(\d{1,4}))?")
+_GPU = re.compile(r"cuda(?::(0|[1-9]\d{0,3}))?", re.ASCII)
 
 
 @functools.cache

@@ -10,6 +10,7 @@ Nothing that an interrupt can leave behind makes a reader wrong: at worst it wai
 import os
 import threading
 import time
+from weakref import WeakSet
 
 _BREATH = 1e-4  # seconds in which a waiting reader takes its turn
 
@@ -73,6 +74,11 @@ class Guard(Lock):
             self.catch_up()
             return function()
 
+    def keep(self, twin):
+        """Let this be the state's twin."""
+        self.twin = twin
+        _with_twins.add(self)
+
     def catch_up(self):
         """Let the arrays have what their twin has; by the one who reads or changes."""
         if self.is_behind:
@@ -81,12 +87,24 @@ class Guard(Lock):
 
 
 _generation = 0
+_with_twins = WeakSet()
+_of_the_parent = []  # twins whose memory a forked process can neither read nor free
+
+
+def _before_fork():
+    """What is in another memory only would be out of a forked process's reach."""
+    for guard in list(_with_twins):
+        with guard.held():
+            guard.catch_up()
 
 
 def _forked():
     global _generation
     _generation += 1
+    for guard in list(_with_twins):
+        _of_the_parent.append(guard.twin)
+        guard.twin = None
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)
+    os.register_at_fork(before=_before_fork, after_in_child=_forked)

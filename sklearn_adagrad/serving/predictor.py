@@ -225,6 +225,11 @@ class Predictor:
             If a score or gradient leaves the range of numbers; the row is not learnt.
         """
         model = self._model
+        if model.device != "cpu":
+            raise ValueError(
+                f"device={model.device!r} learns no single rows: model.set_params(device='cpu') "
+                "lets the processor go on."
+            )
         with turn_of(model):
             room, self._learnt = self._learnt, None  # a handler of signals may learn meanwhile
             if (

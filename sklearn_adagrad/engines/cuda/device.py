@@ -17,19 +17,27 @@ IS_SIMULATED = bool(config.ENABLE_CUDASIM)
 
 def found(number):
     """The module ``numba.cuda`` if there is a GPU of this number, or an error."""
-    optional("numba_cuda", "cuda")
+    device = f"device='cuda{f':{number}' if number else ''}'"
+    try:
+        optional("numba_cuda", "cuda")
+    except ImportError as error:
+        raise ImportError(f"{device} needs numba-cuda, or set it to 'cpu'. {error}") from error
     from numba import cuda
 
     if not IS_SIMULATED and not cuda.is_available():
         raise RuntimeError(
-            "device='cuda' needs an NVIDIA GPU and its driver, but none was found here. A model "
+            f"{device} needs an NVIDIA GPU and its driver, but none was found here. A model "
             "that was learnt on one predicts without, and learns on with device='cpu'."
         )
     if not 0 <= number < len(cuda.gpus):
-        raise ValueError(
-            f"device='cuda:{number}' is not here: there are {len(cuda.gpus)} GPU(s), from 'cuda:0'."
-        )
+        raise ValueError(f"{device} is not here: there are {len(cuda.gpus)} GPU(s), from 'cuda:0'.")
     return cuda
+
+
+def on_gpu(number, function):
+    """What ``function()`` returns, while this GPU is the thread's."""
+    with found(number).gpus[number]:
+        return function()
 
 
 # --- memory -----------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """The contract of ``engines``, kept by a GPU."""
 
 import math
+from functools import partial
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from ..cpu.judge import NoJudge
 from ..cpu.one_head import Learner, Steps
 from ..cpu.scaling import Unscaled
 from ..cpu.team import together
-from .device import IS_SIMULATED, Size, back, found, room, run, there
+from .device import IS_SIMULATED, Size, back, found, on_gpu, room, run, there
 from .twins import Twin, twin_of
 
 _ENTRIES_AT_ONCE = 2**30  # a second or two of work, in which nobody reads
@@ -41,7 +42,8 @@ class Engine:
     learns_elsewhere, entries_at_once = True, _ENTRIES_AT_ONCE
 
     def __init__(self, number):
-        self._gpu, self._number = found(number), number
+        found(number)
+        self._number = number
 
     inspect = staticmethod(cpu.inspect)
     losses = staticmethod(cpu.losses)
@@ -78,11 +80,8 @@ class Engine:
         return self._call(_scores, rows, bound, state), verdict
 
     def _call(self, function, *args, **kwargs):
-        def call(who):
-            with self._gpu.gpus[self._number]:
-                return function(self._number, *args, **kwargs)
-
-        return together(1, call)[0]
+        work = partial(function, self._number, *args, **kwargs)
+        return together(1, lambda who: on_gpu(self._number, work))[0]
 
 
 def _learn(
@@ -108,6 +107,12 @@ def _learn(
     limits = loops.Limits(float(bound.max_norm), float(max_value), bool(drops), bool(refuses))
     leaves = np.where(np.isinf(state.losses[0]), -1, _NEVER).astype(np.int64)
     call = _Call(loops, twin, task, loss, limits, leaves, state)
+    seen = np.empty(task.scores.shape)
+    running = {
+        name: np.add.accumulate(np.concatenate(([state.totals[name][0]], weights[order])))
+        for name in ("weight", "epoch_weight")
+    }
+    # From here on no memory is taken: what fails is the GPU itself.
     if is_batched(bound.rule):
         done, begun = call.in_batches(_batched(bound), fit_intercept, limit, t)
     else:
@@ -122,16 +127,13 @@ def _learn(
             else:
                 call.losses = state.losses.copy()
     if scores is not None:
-        seen = np.empty((high - low, n_heads))
         back(task.scores, seen)
         scores[order[:done]] = seen[order[:done] - low]
-    learnt = weights[order[:done]]
     state.guard.is_behind = True
     state.losses[...] = call.losses
-    totals = state.totals[0]
-    for name in ("weight", "epoch_weight"):
-        totals[name] = np.add.accumulate([totals[name], *learnt])[-1]
-    totals["t"] = t + done
+    for name, sums in running.items():
+        state.totals[name] = sums[done]
+    state.totals["t"] = t + done
     if begun is not None:
         state.beside["batch"][:] = begun
     return None if done == len(order) else order[done]
@@ -228,11 +230,12 @@ def _scores(number, rows, bound, state):
 
     n_rows, n_heads, twin = len(rows.indptr) - 1, state.n_heads, state.guard.twin
     if twin is None or twin.number != number:
+        state.guard.catch_up()
         twin = Twin(number, state)  # for this once: others may change the state meanwhile
     out = np.empty((n_rows, twin.width), state.dtype)
     if not n_rows:
         return np.empty((0, n_heads))
-    sums = there(out)
+    sums = room(out.shape, out.dtype)
     rule = bound._replace(rule=reading(bound.rule), intercept_rule=reading(bound.intercept_rule))
     blocks = 1 if IS_SIMULATED else -(-n_rows * n_heads // _THREADS)
     run(

@@ -9,7 +9,7 @@ import numpy as np
 from ...arithmetic.exact import LIMBS
 from ...arithmetic.lanes import padded
 from ..cpu.head_vectors import Heads, One
-from .device import back, copied, same, there
+from .device import back, copied, on_gpu, same, there
 
 _MOST_PIECES = 2**31 - 1  # a mark is a number of 32 bits
 
@@ -28,6 +28,9 @@ class Twin:
 
     def copy_back(self):
         """Write the records into the arrays of NumPy."""
+        on_gpu(self.number, self._copy_back)
+
+    def _copy_back(self):
         for name, array in (("weights", self.heads.cells), ("intercept", self.heads.intercept)):
             back(array, _numbers(self._tables[name]))
 
@@ -65,5 +68,5 @@ def twin_of(state, number):
     guard = state.guard
     if guard.twin is None or guard.twin.number != number:
         guard.catch_up()
-        guard.twin = Twin(number, state)
+        guard.keep(Twin(number, state))
     return guard.twin
