@@ -40,7 +40,8 @@ def compiled(monkeypatch):
     for module in (api, compiler, dispatcher):
         monkeypatch.setattr(module, "get_current_device", lambda: gpu, raising=False)
     here = SimpleNamespace(gpus={0: nullcontext()})
-    monkeypatch.setattr(engine, "found", lambda number: here)
+    for module in (device, engine):
+        monkeypatch.setattr(module, "found", lambda number: here)
     monkeypatch.setattr(device, "IS_SIMULATED", True)  # arrays stay those of NumPy
 
     def run(function, size, *arguments):
