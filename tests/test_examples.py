@@ -52,6 +52,13 @@ def test_picture_goes_where_it_is_told(call):
     assert [path.name for path in Path().iterdir()] == ["mine.png"]
 
 
+def test_the_device_is_told(call, capsys):
+    call("devices", "--device", "cpu", "--rows", "600", "--chunk", "250")
+    out = capsys.readouterr().out
+    assert out.count("cpu") == 2
+    assert "by at most 0.0e+00" in out
+
+
 def test_batches_are_drawn(call, capsys):
     call("plot_batches", "--rows", "600", "--lr", "0.1", "--picture", "mine.png")
     assert [path.name for path in Path().iterdir()] == ["mine.png"]
