@@ -117,6 +117,40 @@ def test_going_on_is_as_if_nothing_had_been():
     assert local.partial_fit(X, y).t_ > whole.t_ == np.count_nonzero(weights)
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [{"batch_size": 1 / 30}, {"batch_size": 7}, {"lr": 0.5}, {"alpha": 0.1}, {"lr_decay": 0.1}],
+    ids=str,
+)
+def test_parameters_that_change_between_calls(changed):
+    X, y, weights = rows()
+    plain = AdagradRegressor(lr=0.1, batch_size=1 / 8).partial_fit(X, y, weights)
+    model = DaskAdagradRegressor(lr=0.1, batch_size=1 / 8, n_shards=1)
+    model.partial_fit(chunks(X, y, weights))
+    plain.set_params(**changed).partial_fit(X, y, weights)
+    model.set_params(**changed).partial_fit(chunks(X, y, weights))
+    assert_near(model, plain)
+
+
+def test_classes_that_change_are_refused():
+    X, y, _ = rows()
+    every = chunks(X, (y > 0).astype(int))
+    model = DaskAdagradClassifier(lr=0.1).partial_fit(every, classes=[0, 1])
+    with pytest.raises(ValueError, match="They cannot change"):
+        model.partial_fit(every, classes=[0, 7])
+
+
+def test_several_labels():
+    X, y, weights = rows(n_outputs=3)
+    y = (y > 0).astype(int)
+    plain = AdagradClassifier(lr=0.1, batch_size=1 / 8)
+    model = DaskAdagradClassifier(lr=0.1, batch_size=1 / 8, n_shards=1)
+    for _ in range(2):
+        plain.partial_fit(X, y, sample_weight=weights)
+        model.partial_fit(chunks(X, y, weights))
+    assert_near(model, plain)
+
+
 def test_fit():
     X, y, weights = rows()
     model = DaskAdagradRegressor(lr=0.1, max_iter=4, tol=None, shuffle=False, n_shards=2)

@@ -3,6 +3,9 @@
 import collections
 import uuid
 
+import numpy as np
+
+from ..model.state import adapted_state, own_state
 from .moves import Moment, add, moment_of, update_of
 from .workers import n_rows_of, piece
 
@@ -42,6 +45,8 @@ def learn_pass(model, workers, blocks, n_shards, begin, report):
 
     ``begin`` is for its first call of ``partial_fit``.
     """
+    if model.__sklearn_is_fitted__():
+        _take_parameters(model, begin)
     lanes = [Lane(workers, blocks[n::n_shards]) for n in range(min(n_shards, len(blocks)))]
     _learn_alone(model, workers, lanes, begin, report)
     run, number, given = uuid.uuid4().hex, 0, None
@@ -60,6 +65,19 @@ def learn_pass(model, workers, blocks, n_shards, begin, report):
         update = update_of(model, features)
         number, given = number + 1, workers.share(update, update.records.nbytes)
         report(model)
+
+
+def _take_parameters(model, begin):
+    """Let the records be those of the parameters as they are now, and check how a pass begins.
+
+    Parameters may have changed since the call before. A copy that had to adapt its records to them
+    would have others than those that its ``Move`` is taken from.
+    """
+    columns = (len(model.classes_),) if getattr(model, "_is_multilabel", False) else ()
+    known = model._begin_partial_fit(np.zeros((0, *columns)), **begin)
+    bound = model._rule(model._dtype)
+    state = own_state(adapted_state(model._state, model._bound, bound))
+    model._commit(known, _state=state, _bound=bound)
 
 
 def _learn_alone(model, workers, lanes, begin, report):
