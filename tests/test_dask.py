@@ -7,10 +7,12 @@ import signal
 import numpy as np
 import pytest
 from common import random_rows
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from stacks import BATCHED, N_FEATURES, model_of, name_of
 
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor
+from sklearn_adagrad.estimators import base
 from sklearn_adagrad.rules import Admission
 
 pytest.importorskip("distributed", reason="dask is not installed")
@@ -151,6 +153,34 @@ def test_several_labels():
     assert_near(model, plain)
 
 
+def test_when_all_records_are_brought_up_to_date(monkeypatch):
+    """Which is due whenever rows outgrow what records know of them."""
+    X, y, weights = rows()
+    plain = AdagradRegressor(lr=0.1, alpha=0.01, batch_size=1 / 8).partial_fit(X, y, weights)
+    for module in (base, rounds):
+        monkeypatch.setattr(module, "MOST_ROWS", 256)
+    model = DaskAdagradRegressor(lr=0.1, alpha=0.01, batch_size=1 / 8, n_shards=1)
+    assert_near(model.partial_fit(chunks(X, y, weights)), plain)
+
+
+def test_blocks_stay_as_they_are():
+    X = csr_array(([1.0, 2.0, 3.0], [2, 0, 0], [0, 3]), shape=(1, 3))
+    DaskAdagradRegressor(lr=0.1).partial_fit([(X, [1.0])])
+    assert X.indices.tolist() == [2, 0, 0]
+    assert X.data.tolist() == [1, 2, 3]
+
+
+def test_no_row(capsys):
+    X, y, weights = rows()
+    model = DaskAdagradRegressor(lr=0.1, verbose=1)
+    for none in [(X[:0], y[:0]), (X, y, 0 * weights)]:
+        with pytest.raises(ValueError, match="no row to go by"):
+            clone(model).fit([none])
+        clone(model).partial_fit([none])
+    model.partial_fit([(X, y)]).partial_fit([(X[:0], y[:0])])
+    assert [line.split()[0] for line in capsys.readouterr().err.splitlines()] == ["0", "900", "0"]
+
+
 def test_fit():
     X, y, weights = rows()
     model = DaskAdagradRegressor(lr=0.1, max_iter=4, tol=None, shuffle=False, n_shards=2)
@@ -241,12 +271,13 @@ def test_a_row_that_cannot_be_learnt(block):
     assert getattr(model, "t_", 0) <= 70 * block + 20
 
 
-def test_blocks_of_other_widths():
+@pytest.mark.parametrize("width", [5, 20])
+def test_blocks_of_other_widths(width):
     X, y, _ = rows()
     every = chunks(X, y)
-    every[8] = every[8][0][:, :5], every[8][1]
+    every[8] = np.ones((BLOCK, width)), every[8][1]
     model = DaskAdagradRegressor(lr=0.1, n_shards=2)
-    with pytest.raises(ValueError, match="5 features") as raised:
+    with pytest.raises(ValueError, match=f"{width} features") as raised:
         model.partial_fit(every)
     assert any("block 8" in each for each in raised.value.__notes__)
 

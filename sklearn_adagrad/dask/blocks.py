@@ -95,7 +95,9 @@ def _rows_of(X, y, weights=None):
     X = sparse.csr_array(X)
     if X.dtype not in _FLOATS:
         X = X.astype(np.float64)
-    X.sum_duplicates()
+    if not X.has_canonical_format:
+        X = X.copy()  # the arrays are the caller's, or Dask's
+        X.sum_duplicates()
     y = np.asarray(y)
     if y.ndim == 0 or len(y) != X.shape[0]:
         raise ValueError(f"X has {X.shape[0]} rows, but y has shape {y.shape}.")

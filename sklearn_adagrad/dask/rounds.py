@@ -2,10 +2,12 @@
 
 import collections
 import uuid
+from functools import partial
 
 import numpy as np
 
-from ..model.state import adapted_state, own_state
+from ..estimators.base import MOST_ROWS
+from ..model.state import adapted_state, own_state, settle
 from .moves import Moment, add, moment_of, update_of
 from .workers import n_rows_of, piece
 
@@ -62,8 +64,12 @@ def learn_pass(model, workers, blocks, n_shards, begin, report):
         features = add(model, moves, moment)
         for lane, *_, last in parts:
             lane.first = last
-        update = update_of(model, features)
-        number, given = number + 1, workers.share(update, update.records.nbytes)
+        if model._bound.times and (moment.t ^ _t(model)) & MOST_ROWS:
+            model._state.guard.change(partial(settle, model._bound, model._state))
+            run, number, given = uuid.uuid4().hex, 0, None  # all records are others
+        else:
+            update = update_of(model, features)
+            number, given = number + 1, workers.share(update, update.records.nbytes)
         report(model)
 
 
