@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from sklearn.base import clone
 from stacks import BATCHED, N_FEATURES, model_of, name_of
 
-from sklearn_adagrad import AdagradClassifier, AdagradRegressor
+from sklearn_adagrad import AdagradClassifier, AdagradRegressor, load
 from sklearn_adagrad.estimators import base
 from sklearn_adagrad.rules import Admission
 
@@ -179,6 +179,23 @@ def test_no_row(capsys):
         clone(model).partial_fit([none])
     model.partial_fit([(X, y)]).partial_fit([(X[:0], y[:0])])
     assert [line.split()[0] for line in capsys.readouterr().err.splitlines()] == ["0", "900", "0"]
+
+
+def test_files(tmp_path):
+    pytest.importorskip("safetensors")
+    X, y, _ = rows()
+    labels = np.digitize(y, [-1, 1])
+    model = DaskAdagradClassifier(lr=0.1, n_shards=3).partial_fit(
+        chunks(X, labels), classes=[0, 1, 2]
+    )
+    model.client = object()  # which no file can hold
+    model.save(tmp_path / "model")
+    loaded = load(tmp_path / "model")
+    assert type(loaded) is DaskAdagradClassifier
+    assert (loaded.n_shards, loaded.client) == (3, None)
+    assert_same(loaded, model)
+    model.client = None
+    assert_same(loaded.partial_fit(chunks(X, labels)), model.partial_fit(chunks(X, labels)))
 
 
 def test_fit():

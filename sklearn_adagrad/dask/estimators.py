@@ -74,6 +74,11 @@ class _OnWorkers:
     def __getstate__(self):
         return super().__getstate__() | {"client": None}
 
+    def _described(self, encoder, name):
+        model = self._at_once()
+        model.client = None
+        return super(_OnWorkers, model)._described(encoder, name)
+
     def __sklearn_clone__(self):
         """A client is not copied: clones have the same."""
         parameters = self.get_params(deep=False)
