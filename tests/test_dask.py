@@ -20,7 +20,7 @@ import dask
 import dask.array as da
 from distributed import Client, LocalCluster
 
-from sklearn_adagrad.dask import DaskAdagradClassifier, DaskAdagradRegressor, reports, rounds
+from sklearn_adagrad.dask import DaskAdagradClassifier, DaskAdagradRegressor, reports, rounds, workers
 
 SUPPORTED = [each for each in BATCHED if "aware" not in each[0] and "admitted" not in each[0]]
 ROWS, BLOCK = 900, 70
@@ -89,6 +89,30 @@ def test_several_shards_are_rows_in_another_order():
     assert model.t_ == plain.t_
     assert not np.array_equal(model.coef_, plain.coef_)
     assert model.score(X, y, weights) == pytest.approx(plain.score(X, y, weights), abs=0.02)
+
+
+@pytest.mark.parametrize("batch_size", [1 / 8, 200, 10**5], ids=str)
+def test_several_shards_are_these_rows_in_this_order(monkeypatch, batch_size):
+    X, y, weights = rows()
+    weights[300:420] = 0.0
+    order = []
+
+    class Lane(rounds.Lane):
+        def __setattr__(self, name, value):
+            if name == "first" and value > self.first:
+                start = BLOCK * int(self.block.name.split()[1])
+                order.extend(range(start + self.first, start + value))
+            super().__setattr__(name, value)
+
+        first = 0
+
+    monkeypatch.setattr(rounds, "Lane", Lane)
+    model = DaskAdagradRegressor(lr=0.1, batch_size=batch_size, n_shards=4)
+    model.partial_fit(chunks(X, y, weights))
+    assert sorted(order) == list(range(ROWS))
+    assert order != sorted(order)
+    plain = AdagradRegressor(lr=0.1, batch_size=batch_size)
+    assert_near(model, plain.partial_fit(X[order], y[order], weights[order]))
 
 
 def test_classes_and_balanced_weights():
@@ -320,15 +344,38 @@ def test_the_same_bits_on_any_number_of_workers():
     model = DaskAdagradRegressor(lr=0.1, alpha=0.01, batch_size=1 / 8, n_shards=3)
     alone = clone(model).partial_fit(every)
     for n in (1, 2, 3):
-        with cluster(n) as workers, Client(workers) as client:
+        with cluster(n) as machines, Client(machines) as client:
             assert_same(clone(model).set_params(client=client).partial_fit(every), alone)
+
+
+@pytest.mark.parametrize("small", [0, 2**18])
+def test_workers_that_are_all_killed(monkeypatch, small):
+    """Also with what was shared by being in their memory."""
+    monkeypatch.setattr(workers, "_SMALL", small)
+    X, y, _ = rows()
+    every = [dask.delayed(tuple)(each) for each in chunks(X, y)]
+    model = DaskAdagradRegressor(lr=0.1, batch_size=1 / 8, n_shards=3)
+    alone = clone(model).partial_fit(every)
+    with cluster(1) as machines, Client(machines) as client:
+        killed_at = []
+
+        def kill(self, learner):
+            if not killed_at and learner.t_ > ROWS // 2:
+                killed_at.append(learner.t_)
+                for pid in client.run(os.getpid).values():
+                    os.kill(pid, signal.SIGKILL)
+
+        monkeypatch.setattr(reports.Report, "__call__", kill)
+        learnt = clone(model).set_params(client=client).partial_fit(every)
+        assert killed_at
+    assert_same(learnt, alone)
 
 
 def test_a_worker_that_is_killed(monkeypatch):
     X, y, _ = rows(n_rows=4 * ROWS)
     every, model = chunks(X, y), DaskAdagradRegressor(lr=0.1, batch_size=1 / 64, n_shards=3)
     alone = clone(model).partial_fit(every)
-    with cluster(2) as workers, Client(workers) as client:
+    with cluster(2) as machines, Client(machines) as client:
         pid, killed_at = next(iter(client.run(os.getpid).values())), []
 
         def kill(self, learner):

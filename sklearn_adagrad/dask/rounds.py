@@ -12,6 +12,7 @@ from .moves import Moment, add, moment_of, update_of
 from .workers import n_rows_of, piece
 
 ALONE = 2**17  # rows learnt before batches are worth a round
+_TRIES = 5  # to have a round learnt by workers that may be lost
 
 
 class Lane:
@@ -120,7 +121,7 @@ def _parts(lanes, moment):
             t += last - lane.first
 
 
-def _moves(model, workers, run, number, given, parts):
+def _moves(model, workers, run, number, given, parts, tries=_TRIES):
     """The moves of all parts; workers that have no model for this round are given it."""
     calls = [
         workers.submit(piece, run, number, given, lane.rows, first, last, moment, lane.block.name)
@@ -128,9 +129,12 @@ def _moves(model, workers, run, number, given, parts):
     ]
     moves = list(workers.results(calls))
     missing = [n for n, move in enumerate(moves) if move is None]
+    if missing and not tries:
+        names = ", ".join(parts[n][0].block.name for n in missing)
+        raise RuntimeError(f"Workers were lost with the rows of {names}, or whenever they learnt.")
     if missing:
         whole = workers.share(model, model._state.n_bytes)
-        again = _moves(model, workers, run, number, whole, [parts[n] for n in missing])
+        again = _moves(model, workers, run, number, whole, [parts[n] for n in missing], tries - 1)
         for n, move in zip(missing, again, strict=True):
             moves[n] = move
     return moves
