@@ -323,10 +323,23 @@ def test_blocks_of_other_widths(width):
     assert any("block 8" in each for each in raised.value.__notes__)
 
 
+@pytest.mark.parametrize("block", [0, 9])
+def test_a_block_that_cannot_be_loaded(block):
+    X, y, _ = rows()
+    every = chunks(X, y)
+    every[block] = X, y[:-1]
+    with pytest.raises(ValueError, match="rows, but y has shape") as raised:
+        DaskAdagradRegressor(lr=0.1, n_shards=2).partial_fit(every)
+    assert raised.value.__notes__ == [f"block {block} was being loaded."]
+
+
 def test_what_is_no_data():
     model, (X, y, _) = DaskAdagradRegressor(lr=0.1), rows()
     with pytest.raises(TypeError, match="Dask array"):
         model.partial_fit(X, y)
+    frame = type("DataFrame", (), {"to_delayed": None})()
+    with pytest.raises(TypeError, match="to_dask_array"):
+        model.partial_fit(frame, y)
     with pytest.raises(ValueError, match="empty"):
         model.partial_fit([])
     with pytest.raises(TypeError, match=r"\(X, y\)"):

@@ -1,6 +1,7 @@
 """One pass over blocks: first alone, then in rounds, each of which is a batch or a part of one."""
 
 import collections
+import contextlib
 import uuid
 from functools import partial
 
@@ -13,6 +14,16 @@ from .workers import n_rows_of, piece
 
 ALONE = 2**17  # rows learnt before batches are worth a round
 _TRIES = 5  # to have a round learnt by workers that may be lost
+
+
+@contextlib.contextmanager
+def _about(block):
+    """Name the block in errors that are raised when it is loaded."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"{block.name} was being loaded.")
+        raise
 
 
 class Lane:
@@ -28,7 +39,8 @@ class Lane:
     def _load(self, n):
         while self._waiting and len(self._loading) < n:
             block = self._waiting.popleft()
-            rows = self._workers.load(block)
+            with _about(block):
+                rows = self._workers.load(block)
             count = self._workers.submit(n_rows_of, rows)
             self._loading.append((block, rows, count))
 
@@ -36,7 +48,8 @@ class Lane:
         """How many rows of the block at hand are left; 0 if there is none any more."""
         while self.first == self.n_rows and self._loading:
             self.block, self.rows, count = self._loading.popleft()
-            self.first, self.n_rows = 0, self._workers.result(count)
+            with _about(self.block):
+                self.first, self.n_rows = 0, self._workers.result(count)
             self._load(1)
         if self.first == self.n_rows:
             self.rows = None
