@@ -12,6 +12,7 @@ from os import PathLike
 from typing import Any
 
 from . import fields, losses, rules
+from .dask.estimators import DaskAdagradClassifier, DaskAdagradRegressor
 from .estimators.classifier import AdagradClassifier
 from .estimators.regressor import AdagradRegressor
 from .files import models
@@ -23,7 +24,8 @@ from .search.scoring import NegLogLoss
 
 __all__ = ["TRUSTED_TYPES", "load", "save"]
 
-_MODELS = (AdagradClassifier, AdagradRegressor, FieldHasher)
+_ON_WORKERS = DaskAdagradClassifier, DaskAdagradRegressor
+_MODELS = (AdagradClassifier, AdagradRegressor, *_ON_WORKERS, FieldHasher)
 _PUBLIC = [getattr(module, name) for module in (fields, losses, rules) for name in module.__all__]
 _PARTS = [each for each in _PUBLIC if isinstance(each, type)]
 

@@ -7,10 +7,12 @@ import signal
 import numpy as np
 import pytest
 from common import random_rows
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from stacks import BATCHED, N_FEATURES, model_of, name_of
 
-from sklearn_adagrad import AdagradClassifier, AdagradRegressor
+from sklearn_adagrad import AdagradClassifier, AdagradRegressor, load
+from sklearn_adagrad.estimators import base
 from sklearn_adagrad.rules import Admission
 
 pytest.importorskip("distributed", reason="dask is not installed")
@@ -18,7 +20,7 @@ import dask
 import dask.array as da
 from distributed import Client, LocalCluster
 
-from sklearn_adagrad.dask import DaskAdagradClassifier, DaskAdagradRegressor, reports, rounds
+from sklearn_adagrad.dask import DaskAdagradClassifier, DaskAdagradRegressor, reports, rounds, workers
 
 SUPPORTED = [each for each in BATCHED if "aware" not in each[0] and "admitted" not in each[0]]
 ROWS, BLOCK = 900, 70
@@ -89,6 +91,30 @@ def test_several_shards_are_rows_in_another_order():
     assert model.score(X, y, weights) == pytest.approx(plain.score(X, y, weights), abs=0.02)
 
 
+@pytest.mark.parametrize("batch_size", [1 / 8, 200, 10**5], ids=str)
+def test_several_shards_are_these_rows_in_this_order(monkeypatch, batch_size):
+    X, y, weights = rows()
+    weights[300:420] = 0.0
+    order = []
+
+    class Lane(rounds.Lane):
+        def __setattr__(self, name, value):
+            if name == "first" and value > self.first:
+                start = BLOCK * int(self.block.name.split()[1])
+                order.extend(range(start + self.first, start + value))
+            super().__setattr__(name, value)
+
+        first = 0
+
+    monkeypatch.setattr(rounds, "Lane", Lane)
+    model = DaskAdagradRegressor(lr=0.1, batch_size=batch_size, n_shards=4)
+    model.partial_fit(chunks(X, y, weights))
+    assert sorted(order) == list(range(ROWS))
+    assert order != sorted(order)
+    plain = AdagradRegressor(lr=0.1, batch_size=batch_size)
+    assert_near(model, plain.partial_fit(X[order], y[order], weights[order]))
+
+
 def test_classes_and_balanced_weights():
     X, y, weights = rows()
     labels = np.digitize(y, [-1, 1])
@@ -115,6 +141,85 @@ def test_going_on_is_as_if_nothing_had_been():
     assert type(local) is AdagradRegressor
     assert_same(local, whole)
     assert local.partial_fit(X, y).t_ > whole.t_ == np.count_nonzero(weights)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"batch_size": 1 / 30}, {"batch_size": 7}, {"lr": 0.5}, {"alpha": 0.1}, {"lr_decay": 0.1}],
+    ids=str,
+)
+def test_parameters_that_change_between_calls(changed):
+    X, y, weights = rows()
+    plain = AdagradRegressor(lr=0.1, batch_size=1 / 8).partial_fit(X, y, weights)
+    model = DaskAdagradRegressor(lr=0.1, batch_size=1 / 8, n_shards=1)
+    model.partial_fit(chunks(X, y, weights))
+    plain.set_params(**changed).partial_fit(X, y, weights)
+    model.set_params(**changed).partial_fit(chunks(X, y, weights))
+    assert_near(model, plain)
+
+
+def test_classes_that_change_are_refused():
+    X, y, _ = rows()
+    every = chunks(X, (y > 0).astype(int))
+    model = DaskAdagradClassifier(lr=0.1).partial_fit(every, classes=[0, 1])
+    with pytest.raises(ValueError, match="They cannot change"):
+        model.partial_fit(every, classes=[0, 7])
+
+
+def test_several_labels():
+    X, y, weights = rows(n_outputs=3)
+    y = (y > 0).astype(int)
+    plain = AdagradClassifier(lr=0.1, batch_size=1 / 8)
+    model = DaskAdagradClassifier(lr=0.1, batch_size=1 / 8, n_shards=1)
+    for _ in range(2):
+        plain.partial_fit(X, y, sample_weight=weights)
+        model.partial_fit(chunks(X, y, weights))
+    assert_near(model, plain)
+
+
+def test_when_all_records_are_brought_up_to_date(monkeypatch):
+    """Which is due whenever rows outgrow what records know of them."""
+    X, y, weights = rows()
+    plain = AdagradRegressor(lr=0.1, alpha=0.01, batch_size=1 / 8).partial_fit(X, y, weights)
+    for module in (base, rounds):
+        monkeypatch.setattr(module, "MOST_ROWS", 256)
+    model = DaskAdagradRegressor(lr=0.1, alpha=0.01, batch_size=1 / 8, n_shards=1)
+    assert_near(model.partial_fit(chunks(X, y, weights)), plain)
+
+
+def test_blocks_stay_as_they_are():
+    X = csr_array(([1.0, 2.0, 3.0], [2, 0, 0], [0, 3]), shape=(1, 3))
+    DaskAdagradRegressor(lr=0.1).partial_fit([(X, [1.0])])
+    assert X.indices.tolist() == [2, 0, 0]
+    assert X.data.tolist() == [1, 2, 3]
+
+
+def test_no_row(capsys):
+    X, y, weights = rows()
+    model = DaskAdagradRegressor(lr=0.1, verbose=1)
+    for none in [(X[:0], y[:0]), (X, y, 0 * weights)]:
+        with pytest.raises(ValueError, match="no row to go by"):
+            clone(model).fit([none])
+        clone(model).partial_fit([none])
+    model.partial_fit([(X, y)]).partial_fit([(X[:0], y[:0])])
+    assert [line.split()[0] for line in capsys.readouterr().err.splitlines()] == ["0", "900", "0"]
+
+
+def test_files(tmp_path):
+    pytest.importorskip("safetensors")
+    X, y, _ = rows()
+    labels = np.digitize(y, [-1, 1])
+    model = DaskAdagradClassifier(lr=0.1, n_shards=3).partial_fit(
+        chunks(X, labels), classes=[0, 1, 2]
+    )
+    model.client = object()  # which no file can hold
+    model.save(tmp_path / "model")
+    loaded = load(tmp_path / "model")
+    assert type(loaded) is DaskAdagradClassifier
+    assert (loaded.n_shards, loaded.client) == (3, None)
+    assert_same(loaded, model)
+    model.client = None
+    assert_same(loaded.partial_fit(chunks(X, labels)), model.partial_fit(chunks(X, labels)))
 
 
 def test_fit():
@@ -207,20 +312,34 @@ def test_a_row_that_cannot_be_learnt(block):
     assert getattr(model, "t_", 0) <= 70 * block + 20
 
 
-def test_blocks_of_other_widths():
+@pytest.mark.parametrize("width", [5, 20])
+def test_blocks_of_other_widths(width):
     X, y, _ = rows()
     every = chunks(X, y)
-    every[8] = every[8][0][:, :5], every[8][1]
+    every[8] = np.ones((BLOCK, width)), every[8][1]
     model = DaskAdagradRegressor(lr=0.1, n_shards=2)
-    with pytest.raises(ValueError, match="5 features") as raised:
+    with pytest.raises(ValueError, match=f"{width} features") as raised:
         model.partial_fit(every)
     assert any("block 8" in each for each in raised.value.__notes__)
+
+
+@pytest.mark.parametrize("block", [0, 9])
+def test_a_block_that_cannot_be_loaded(block):
+    X, y, _ = rows()
+    every = chunks(X, y)
+    every[block] = X, y[:-1]
+    with pytest.raises(ValueError, match="rows, but y has shape") as raised:
+        DaskAdagradRegressor(lr=0.1, n_shards=2).partial_fit(every)
+    assert raised.value.__notes__ == [f"block {block} was being loaded."]
 
 
 def test_what_is_no_data():
     model, (X, y, _) = DaskAdagradRegressor(lr=0.1), rows()
     with pytest.raises(TypeError, match="Dask array"):
         model.partial_fit(X, y)
+    frame = type("DataFrame", (), {"to_delayed": None})()
+    with pytest.raises(TypeError, match="to_dask_array"):
+        model.partial_fit(frame, y)
     with pytest.raises(ValueError, match="empty"):
         model.partial_fit([])
     with pytest.raises(TypeError, match=r"\(X, y\)"):
@@ -238,15 +357,38 @@ def test_the_same_bits_on_any_number_of_workers():
     model = DaskAdagradRegressor(lr=0.1, alpha=0.01, batch_size=1 / 8, n_shards=3)
     alone = clone(model).partial_fit(every)
     for n in (1, 2, 3):
-        with cluster(n) as workers, Client(workers) as client:
+        with cluster(n) as machines, Client(machines) as client:
             assert_same(clone(model).set_params(client=client).partial_fit(every), alone)
+
+
+@pytest.mark.parametrize("small", [0, 2**18])
+def test_workers_that_are_all_killed(monkeypatch, small):
+    """Also with what was shared by being in their memory."""
+    monkeypatch.setattr(workers, "_SMALL", small)
+    X, y, _ = rows()
+    every = [dask.delayed(tuple)(each) for each in chunks(X, y)]
+    model = DaskAdagradRegressor(lr=0.1, batch_size=1 / 8, n_shards=3)
+    alone = clone(model).partial_fit(every)
+    with cluster(1) as machines, Client(machines) as client:
+        killed_at = []
+
+        def kill(self, learner):
+            if not killed_at and learner.t_ > ROWS // 2:
+                killed_at.append(learner.t_)
+                for pid in client.run(os.getpid).values():
+                    os.kill(pid, signal.SIGKILL)
+
+        monkeypatch.setattr(reports.Report, "__call__", kill)
+        learnt = clone(model).set_params(client=client).partial_fit(every)
+        assert killed_at
+    assert_same(learnt, alone)
 
 
 def test_a_worker_that_is_killed(monkeypatch):
     X, y, _ = rows(n_rows=4 * ROWS)
     every, model = chunks(X, y), DaskAdagradRegressor(lr=0.1, batch_size=1 / 64, n_shards=3)
     alone = clone(model).partial_fit(every)
-    with cluster(2) as workers, Client(workers) as client:
+    with cluster(2) as machines, Client(machines) as client:
         pid, killed_at = next(iter(client.run(os.getpid).values())), []
 
         def kill(self, learner):

@@ -30,12 +30,12 @@ class Block(NamedTuple):
 def blocks_of(X, y=None, sample_weight=None):
     """The blocks of a Dask array and its targets, or of a list of readers or of chunks."""
     delayed = optional("dask", "dask").delayed
-    if hasattr(X, "to_delayed"):
+    if hasattr(X, "to_delayed") and hasattr(X, "rechunk"):
         return _blocks_of_array(X, y, sample_weight, delayed)
     if not isinstance(X, list | tuple):
         raise TypeError(
-            f"X is of type {type(X).__name__}: it must be a Dask array, or a list of readers, of "
-            "delayed chunks, or of chunks (X, y) or (X, y, sample_weight)."
+            f"X is of type {type(X).__name__}: it must be a Dask array (a dataframe has "
+            "to_dask_array), or a list of readers, of delayed chunks, or of chunks (X, y) or (X, y, sample_weight)."
         )
     if y is not None or sample_weight is not None:
         raise ValueError("y and sample_weight are in the chunks of a list: leave them out.")
@@ -95,7 +95,9 @@ def _rows_of(X, y, weights=None):
     X = sparse.csr_array(X)
     if X.dtype not in _FLOATS:
         X = X.astype(np.float64)
-    X.sum_duplicates()
+    if not X.has_canonical_format:
+        X = X.copy()  # the arrays are the caller's, or Dask's
+        X.sum_duplicates()
     y = np.asarray(y)
     if y.ndim == 0 or len(y) != X.shape[0]:
         raise ValueError(f"X has {X.shape[0]} rows, but y has shape {y.shape}.")

@@ -74,6 +74,11 @@ class _OnWorkers:
     def __getstate__(self):
         return super().__getstate__() | {"client": None}
 
+    def _described(self, encoder, name):
+        model = self._at_once()
+        model.client = None
+        return super(_OnWorkers, model)._described(encoder, name)
+
     def __sklearn_clone__(self):
         """A client is not copied: clones have the same."""
         parameters = self.get_params(deep=False)
@@ -89,7 +94,7 @@ class _OnWorkers:
         self._validate_params()
         _check(self)
         blocks, workers = blocks_of(X, y, sample_weight), workers_of(self.client)
-        report = Report(self.verbose)
+        report = Report(self.verbose, model.t_ if model.__sklearn_is_fitted__() else 0)
         try:
             for order in passes(model, len(blocks)):
                 chosen = [blocks[n] for n in order]
@@ -111,7 +116,9 @@ class _OnWorkers:
             if losses:
                 model._state.losses[1], model._state.totals["epoch_weight"] = 0.0, 0.0
             yield range(n_blocks) if random is None else random.permutation(n_blocks)
-            state = model._state
+            state = model._state if model.__sklearn_is_fitted__() else None
+            if state is None or not state.totals["epoch_weight"][0] > 0:
+                raise ValueError("All blocks are empty or of weight zero: there is no row to go by.")
             losses.append(float(state.losses[1].sum() / state.totals["epoch_weight"][0]))
             waited = 0 if losses[-1] <= best - (self.tol or 0.0) else waited + 1
             best = min(best, losses[-1])

@@ -53,8 +53,9 @@ def move_of(model, rows, moment, learn):
 
     ``moment`` is when the rows are learnt.
     """
-    state = model._state
-    table, intercept = state.tables["weights"], state.tables["intercept"]
+    model._check_width(rows.shape[1])
+    state, tables = model._state, model._state.tables.copy()
+    table, intercept = tables["weights"], tables["intercept"]
     marks = np.zeros(len(table), bool)
     marks[rows.indices] = True
     features = np.flatnonzero(marks).astype(np.uint32 if len(table) < 2**32 else np.uint64)
@@ -64,15 +65,16 @@ def move_of(model, rows, moment, learn):
     try:
         _begin(state, features, moment)
         learn(model)
-        touched = _are_of(table, features, moment)
-        features_touched = features[touched]
+        learnt = state.tables["weights"]  # others, if all records had to be brought up to date
+        touched = features[_are_of(learnt, features, moment)]
         return Move(
-            features_touched, table[features_touched], intercept.copy(), state.t - moment.t,
+            touched, learnt[touched], state.tables["intercept"].copy(), state.t - moment.t,
             float(state.totals["weight"][0]), state.losses[0].copy(),
             {name: vars(model)[name] - known[name] for name in _COUNTS if name in known},
         )  # fmt: skip
     finally:
         model.__dict__ = known
+        state.tables.update(tables)
         table[features] = before[0]
         for array, values in zip(arrays, before[1:], strict=True):
             array[...] = values

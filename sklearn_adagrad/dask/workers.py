@@ -7,6 +7,7 @@ and gets all of the model. So a worker that dies takes nothing with it.
 
 import copy
 import threading
+from concurrent.futures import CancelledError
 
 from .._optional import optional
 from .moves import bring_up_to_date, move_of
@@ -103,7 +104,13 @@ class There:
         return self._client.submit(function, *args, pure=False)
 
     def results(self, calls):
-        return self._client.gather(calls)
+        """What the calls return; all are None if what is shared was lost with those who had it."""
+        try:
+            return self._client.gather(calls)
+        except CancelledError:
+            if self._client.status != "running":
+                raise
+            return [None] * len(calls)
 
     def result(self, call):
         return call.result()

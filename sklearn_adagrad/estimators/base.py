@@ -34,7 +34,7 @@ from .training import Problem, train
 
 _JUDGED = ("validation_loss_curve_", "best_n_iter_")
 _ONLY_SOMETIMES = {*_JUDGED, "fit_summary_"}
-_MOST_ROWS = 2**31  # a record in float32 knows of 2**32; all are brought up to date before
+MOST_ROWS = 2**31  # a record in float32 knows of 2**32; all are brought up to date before
 
 
 class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
@@ -357,7 +357,7 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
         size = 1 + int(self._engine.entries_at_once / (1 + work))
         for first in range(0, len(order), size):
             part = order[first : first + size]
-            if bound.times and (state.t ^ (state.t + len(part))) & _MOST_ROWS:
+            if bound.times and (state.t ^ (state.t + len(part))) & MOST_ROWS:
                 state.guard.change(partial(settle, bound, state))
             row = state.guard.change(partial(learn, part), of_twin=self._engine.learns_elsewhere)
             if row is not None:
