@@ -20,7 +20,13 @@ import dask
 import dask.array as da
 from distributed import Client, LocalCluster
 
-from sklearn_adagrad.dask import DaskAdagradClassifier, DaskAdagradRegressor, reports, rounds, workers
+from sklearn_adagrad.dask import (
+    DaskAdagradClassifier,
+    DaskAdagradRegressor,
+    reports,
+    rounds,
+    workers,
+)
 
 SUPPORTED = [each for each in BATCHED if "aware" not in each[0] and "admitted" not in each[0]]
 ROWS, BLOCK = 900, 70

@@ -35,7 +35,8 @@ def blocks_of(X, y=None, sample_weight=None):
     if not isinstance(X, list | tuple):
         raise TypeError(
             f"X is of type {type(X).__name__}: it must be a Dask array (a dataframe has "
-            "to_dask_array), or a list of readers, of delayed chunks, or of chunks (X, y) or (X, y, sample_weight)."
+            "to_dask_array), or a list of readers, of delayed chunks, or of chunks (X, y) or "
+            "(X, y, sample_weight)."
         )
     if y is not None or sample_weight is not None:
         raise ValueError("y and sample_weight are in the chunks of a list: leave them out.")

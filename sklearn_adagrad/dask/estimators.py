@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -63,13 +64,17 @@ class _OnWorkers:
         model : AdagradClassifier or AdagradRegressor
             With the same parameters, weights, and whatever else was learnt.
         """
-        parameters = self.get_params(deep=False)
-        plain = {name: value for name, value in parameters.items() if name not in _MORE}
-        local = self._plain(**plain)
+        local = self._begun()
         if self.__sklearn_is_fitted__():
             local._become(self)
             vars(local).update(_state=copy_state(self._state))
         return local
+
+    def _begun(self):
+        """An estimator of one machine that has learnt nothing."""
+        parameters = self.get_params(deep=False)
+        plain = {name: value for name, value in parameters.items() if name not in _MORE}
+        return self._plain(**plain)
 
     def __getstate__(self):
         return super().__getstate__() | {"client": None}
@@ -81,13 +86,8 @@ class _OnWorkers:
 
     def __sklearn_clone__(self):
         """A client is not copied: clones have the same."""
-        parameters = self.get_params(deep=False)
-        client = parameters.pop("client")
-        plain = self._plain(**{n: v for n, v in parameters.items() if n not in _MORE})
-        copied = plain.__sklearn_clone__() if hasattr(plain, "__sklearn_clone__") else plain
-        return type(self)(
-            **copied.get_params(deep=False), n_shards=parameters["n_shards"], client=client
-        )
+        copied = clone(self._begun()).get_params(deep=False)
+        return type(self)(**copied, n_shards=self.n_shards, client=self.client)
 
     def _learn(self, X, y, sample_weight, model, passes, **begin):
         """Let ``model``, one of one machine, make ``passes`` over the blocks; become it."""
@@ -118,7 +118,9 @@ class _OnWorkers:
             yield range(n_blocks) if random is None else random.permutation(n_blocks)
             state = model._state if model.__sklearn_is_fitted__() else None
             if state is None or not state.totals["epoch_weight"][0] > 0:
-                raise ValueError("All blocks are empty or of weight zero: there is no row to go by.")
+                raise ValueError(
+                    "All blocks are empty or of weight zero: there is no row to go by."
+                )
             losses.append(float(state.losses[1].sum() / state.totals["epoch_weight"][0]))
             waited = 0 if losses[-1] <= best - (self.tol or 0.0) else waited + 1
             best = min(best, losses[-1])
@@ -267,9 +269,8 @@ class DaskAdagradClassifier(_OnWorkers, AdagradClassifier):
             If training diverges. As with other errors in a block, its name and row are in a note,
             and the model has what was learnt before.
         """
-        model = self._plain(**self.to_local().get_params(deep=False))
         passes = self._until_it_stops_improving
-        return self._learn(X, y, sample_weight, model, passes, classes=classes)
+        return self._learn(X, y, sample_weight, self._begun(), passes, classes=classes)
 
     def partial_fit(
         self, X: Any, y: Any = None, sample_weight: Any = None, *, classes: ArrayLike | None = None
@@ -406,8 +407,7 @@ class DaskAdagradRegressor(_OnWorkers, AdagradRegressor):
             If training diverges. As with other errors in a block, its name and row are in a note,
             and the model has what was learnt before.
         """
-        model = self._plain(**self.to_local().get_params(deep=False))
-        return self._learn(X, y, sample_weight, model, self._until_it_stops_improving)
+        return self._learn(X, y, sample_weight, self._begun(), self._until_it_stops_improving)
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn the blocks once, in their order, in addition to what was learnt before.

@@ -65,7 +65,15 @@ def learn_pass(model, workers, blocks, n_shards, begin, report):
         _take_parameters(model, begin)
     lanes = [Lane(workers, blocks[n::n_shards]) for n in range(min(n_shards, len(blocks)))]
     _learn_alone(model, workers, lanes, begin, report)
-    run, number, given = uuid.uuid4().hex, 0, None
+    run = uuid.uuid4().hex
+    try:
+        _learn_in_rounds(model, workers, lanes, run, report)
+    finally:
+        workers.forget(run)
+
+
+def _learn_in_rounds(model, workers, lanes, run, report):
+    number, given = 0, None
     while True:
         lanes = [lane for lane in lanes if lane.left()]
         if not lanes:
@@ -80,7 +88,7 @@ def learn_pass(model, workers, blocks, n_shards, begin, report):
             lane.first = last
         if model._bound.times and (moment.t ^ _t(model)) & MOST_ROWS:
             model._state.guard.change(partial(settle, model._bound, model._state))
-            run, number, given = uuid.uuid4().hex, 0, None  # all records are others
+            number, given = number + 2, None  # all records are others: nobody has those before
         else:
             update = update_of(model, features)
             number, given = number + 1, workers.share(update, update.records.nbytes)

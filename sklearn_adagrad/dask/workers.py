@@ -5,6 +5,7 @@ round that makes. One that does not have the round before, since it is new or wa
 and gets all of the model. So a worker that dies takes nothing with it.
 """
 
+import contextlib
 import copy
 import threading
 from concurrent.futures import CancelledError
@@ -12,7 +13,7 @@ from concurrent.futures import CancelledError
 from .._optional import optional
 from .moves import bring_up_to_date, move_of
 
-_MOST_RUNS = 2  # whose models are kept
+_MOST_RUNS = 8  # whose models are kept, if nobody says that they have ended
 _SMALL = 2**18  # bytes that travel with each call
 _copies = {}  # by run: the round, and the model then
 _lock = threading.RLock()
@@ -60,10 +61,14 @@ def _copy_of(run, number, given):
     return model
 
 
+def forget(run):
+    """Keep the model of this run no longer."""
+    with _lock:
+        _copies.pop(run, None)
+
+
 class Here:
     """This process, which does one thing after the other."""
-
-    n = 1
 
     def load(self, block):
         return block.delayed.compute(scheduler="synchronous")
@@ -80,16 +85,15 @@ class Here:
     def result(self, call):
         return call
 
+    def forget(self, run):
+        forget(run)
+
 
 class There:
     """The workers of a Dask client."""
 
     def __init__(self, client):
         self._client = client
-
-    @property
-    def n(self):
-        return max(1, len(self._client.scheduler_info(n_workers=-1)["workers"]))
 
     def load(self, block):
         return self._client.compute(block.delayed)
@@ -114,6 +118,11 @@ class There:
 
     def result(self, call):
         return call.result()
+
+    def forget(self, run):
+        """Let workers forget the models of a run; those that cannot be told will in time."""
+        with contextlib.suppress(Exception):
+            self._client.run(forget, run, wait=False, on_error="ignore")
 
 
 def workers_of(client):
