@@ -29,7 +29,7 @@ from sklearn_adagrad import (
     AdagradRegressor,
     AdagradRegressorCV,
 )
-from sklearn_adagrad.estimators import base
+from sklearn_adagrad.engines.cpu import engine as cpu
 from sklearn_adagrad.rules import FTRL, Averaged, Momentum, Multiplied, WeightDecay
 
 N_FEATURES = 60
@@ -90,7 +90,7 @@ def interrupts(n_calls, seed=0):
         learn(clone(model), X, y, weights)
         known(learn(clone(model), X, y, weights))
     for _ in range(n_calls):
-        base._PART = rng.choice([2**12, 2**22])  # in many parts, too
+        cpu.entries_at_once = rng.choice([2**12, 2**22])  # in many parts, too
         name = rng.choice(list(MODELS))
         size = rng.choice([20, 300, 6000])
         part = slice(0, size), slice(size, 2 * size)
@@ -192,7 +192,7 @@ def readers(n_rounds, seed=0):
     """Read and save each model while another thread learns it."""
     counts, switch = Counter(), sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
-    base._PART = 2**16
+    cpu.entries_at_once = 2**16
     X, y, _ = rows(4000, seed)
     many = sparse.vstack([X] * 20, format="csr")
     many.indices, many.indptr = many.indices.astype(np.int32), many.indptr.astype(np.int32)

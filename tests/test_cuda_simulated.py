@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
     importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed"
 )
 def test_in_the_simulator():
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"]
     known = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}
     done = subprocess.run(
         [*command, str(HERE / "test_cuda.py")], cwd=HERE.parent, env=known, capture_output=True,
