@@ -112,7 +112,7 @@ def _learn(
         name: np.add.accumulate(np.concatenate(([state.totals[name][0]], weights[order])))
         for name in ("weight", "epoch_weight")
     }
-    # From here on no memory is taken: what fails is the GPU itself.
+    # What a kernel has learnt is undone or counted: nothing that may fail comes in between.
     if is_batched(bound.rule):
         done, begun = call.in_batches(_batched(bound), fit_intercept, limit, t)
     else:
