@@ -255,6 +255,25 @@ def test_arrays():
     assert_same(clone(model).partial_fit(sparse), plain)
 
 
+def test_no_model_is_kept_after_a_pass():
+    X, y, _ = rows()
+    before = {*workers._copies}
+    DaskAdagradRegressor(lr=0.1, n_shards=2).partial_fit(chunks(X, y))
+    assert {*workers._copies} == before
+
+
+def test_dataframes_are_refused_with_a_remedy():
+    class Frame:
+        def to_delayed(self):
+            raise NotImplementedError
+
+    X, y, _ = rows()
+    model = DaskAdagradRegressor(lr=0.1, n_shards=2).partial_fit(chunks(X, y))
+    for call in (model.predict, model.partial_fit):
+        with pytest.raises(TypeError, match="to_dask_array"):
+            call(Frame())
+
+
 def test_blocks_are_loaded_when_they_are_needed():
     X, y, _ = rows()
     loaded = []

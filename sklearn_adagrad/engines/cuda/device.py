@@ -51,15 +51,11 @@ def there(item):
     if isinstance(item, np.ndarray):
         if not item.size:
             item = np.zeros([1] * item.ndim, item.dtype)
-        return _moved(item)
+        return room(item.shape, item.dtype, item)
     if isinstance(item, tuple):
         parts = map(there, item)
         return type(item)(*parts) if hasattr(item, "_fields") else tuple(parts)
     return item
-
-
-def _moved(array):
-    return room(array.shape, array.dtype, array)
 
 
 def room(shape, dtype, values=None):

@@ -26,6 +26,7 @@ from ..cpu.one_head import Learner, Steps
 from ..cpu.scaling import Unscaled
 from ..cpu.team import together
 from .device import IS_SIMULATED, Size, back, found, on_gpu, room, run, there
+from .task import LOSSES, WARP, Limits, Pieces, Sums, Targets, Task, Work
 from .twins import Twin, twin_of
 
 _ENTRIES_AT_ONCE = 2**30  # a second or two of work, in which nobody reads
@@ -88,25 +89,23 @@ def _learn(
     number, rows, order, targets, weights, loss, bound, state, *, fit_intercept, limit, max_abs,
     drops=False, refuses=False, scores=None, has_unit=False, n_jobs=1,
 ):  # fmt: skip
-    from . import loops
-
     order = np.asarray(order)[weights[order] != 0]
     if not len(order):
         return None
     twin, t, n_heads = twin_of(state, number), state.t, state.n_heads
     per_judge = targets.n_outputs if isinstance(loss, Multinomial) else 1
     low, high = int(order.min()), int(order.max()) + 1
-    task = loops.Task(
+    task = Task(
         there(_slice(rows, low, high)), there((order - low).astype(np.int64)),
-        _targets(loops, targets, low, high), there(weights[low:high]),
+        _targets(targets, low, high), there(weights[low:high]),
         room((high - low, n_heads) if scores is not None else (1, 1), np.float64),
         scores is not None, n_heads, per_judge,
     )  # fmt: skip
     max_value = min((each.value for each in chain(bound.rule) if isinstance(each, Clipped)),
                     default=math.inf)  # fmt: skip
-    limits = loops.Limits(float(bound.max_norm), float(max_value), bool(drops), bool(refuses))
+    limits = Limits(float(bound.max_norm), float(max_value), bool(drops), bool(refuses))
     leaves = np.where(np.isinf(state.losses[0]), -1, _NEVER).astype(np.int64)
-    call = _Call(loops, twin, task, loss, limits, leaves, state)
+    call = _Call(twin, task, loss, limits, leaves, state)
     seen = np.empty(task.scores.shape)
     running = {
         name: np.add.accumulate(np.concatenate(([state.totals[name][0]], weights[order])))
@@ -142,18 +141,20 @@ def _learn(
 class _Call:
     """Kernels for the rows of one call."""
 
-    def __init__(self, loops, twin, task, loss, limits, leaves, state):
-        self.loops, self.twin, self.task, self.loss = loops, twin, task, loss
+    def __init__(self, twin, task, loss, limits, leaves, state):
+        self.twin, self.task, self.loss = twin, task, loss
         self.limits, self.leaves, self.state, self.losses = limits, leaves, state, None
 
     def row_by_row(self, bound, fit_intercept, limit, t):
         """Learn rows; how many were learnt by the block that learnt the fewest."""
+        from . import loops
+
         n_heads, size = self.state.n_heads, self.task.n_judged
         by_block = size if size > 1 else _LEAST_HEADS
         n_blocks = -(-n_heads // by_block)
         heads, work = self._heads(), self._room(1, 1 + _WARPS, n_blocks)
         run(
-            self.loops.learn_row_by_row, Size(n_blocks, (self.loops.WARP, _WARPS)), self.task,
+            loops.learn_row_by_row, Size(n_blocks, (WARP, _WARPS)), self.task,
             self.loss, _learner(bound, self.state, fit_intercept), heads, _steps(self.state),
             self.limits, float(limit), work, by_block, t,
         )  # fmt: skip
@@ -161,9 +162,11 @@ class _Call:
 
     def in_batches(self, bound, fit_intercept, limit, t):
         """The same in batches, and what rows the last of them has."""
-        n_rows, n_heads, loops = len(self.task.order), self.state.n_heads, self.loops
+        from . import loops
+
+        n_rows, n_heads = len(self.task.order), self.state.n_heads
         most = max(1, _NUMBERS // self.twin.width)
-        pieces, spans, n_valid = _pieces(loops, bound.rule, self.state, n_rows, limit, t, most)
+        pieces, spans, n_valid = _pieces(bound.rule, self.state, n_rows, limit, t, most)
         if not n_valid:
             self.losses = self.state.losses.copy()
             return 0, self.state.beside["batch"]
@@ -171,9 +174,9 @@ class _Call:
         heads, work = self._heads(), self._room(longest, longest, 1)
         n_touched = min(self.state.n_features, len(self.task.rows.indices))
         limbs, marks, first = self.twin.sums(n_heads, len(pieces.starts))
-        sums = loops.Sums(
+        sums = Sums(
             limbs, room(n_heads, np.float64), marks, first, room(max(1, n_touched), np.int64),
-            room(1, np.int64), room((-(-longest // loops.LOSSES), n_heads), np.float64),
+            room(1, np.int64), room((-(-longest // LOSSES), n_heads), np.float64),
         )  # fmt: skip
         learner = _learner(bound, self.state, fit_intercept)
         run(
@@ -188,8 +191,8 @@ class _Call:
         return self.twin.heads._replace(losses=there(self.state.losses))
 
     def _room(self, n_rows, n_sums, n_blocks):
-        width, kind, loops = self.twin.width, self.state.dtype, self.loops
-        return loops.Work(
+        width, kind = self.twin.width, self.state.dtype
+        return Work(
             room((n_sums, width), kind), room((n_rows, width), kind), room(width, kind),
             there(np.zeros(width)), room((n_rows, width), np.float64),
             room((n_rows, width), np.float64), there(np.full(n_blocks, _NEVER, np.int64)),
@@ -205,7 +208,7 @@ class _Call:
         return int(min(stops.min(), len(self.task.order)))
 
 
-def _pieces(loops, rule, state, n_rows, limit, t, most):
+def _pieces(rule, state, n_rows, limit, t, most):
     """Pieces of at most so many rows; the batch of each; and how many rows have a rate at all."""
     begins, starts, limits, spans = [0], [], [], []
     start, end = map(int, state.beside["batch"])
@@ -222,7 +225,7 @@ def _pieces(loops, rule, state, n_rows, limit, t, most):
         spans.append((start, end))
         begins.append(min(n_rows, begins[-1] + most, end - t))
     pieces = np.array(begins, np.int64), np.array(starts, np.int64), np.array(limits, np.float64)
-    return loops.Pieces(*pieces), spans, n_valid
+    return Pieces(*pieces), spans, n_valid
 
 
 def _scores(number, rows, bound, state):
@@ -276,6 +279,6 @@ def _slice(rows, first, last):
     return Rows(indptr, np.asarray(rows.indices[start:stop]), np.asarray(rows.values[start:stop]))
 
 
-def _targets(loops, targets, first, last):
+def _targets(targets, first, last):
     values, codes = (np.asarray(each[first:last]) for each in targets[:2])
-    return loops.Targets(there(values), there(codes), len(codes) > 0, targets.n_outputs)
+    return Targets(there(values), there(codes), len(codes) > 0, targets.n_outputs)

@@ -7,17 +7,13 @@ all features are learnt side by side; all threads meet in between. Sums of gradi
 (see ``exact``), so whoever comes first makes no difference.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import cuda
 
-from ...arithmetic.elementary import exp
 from ...arithmetic.exact import LIMBS, limbs_of, number_of, scale_of
-from ...arithmetic.jit import by_type, inlined
+from ...arithmetic.jit import inlined
 from ...arithmetic.rounding import noise_at, noise_of
 from ...arithmetic.tuples import replaced
-from ...formulas.losses import Multinomial, gradient, value
 from ...formulas.rules import (
     advanced,
     context_at,
@@ -31,114 +27,7 @@ from ..cpu.batches import Clock
 from ..cpu.head_vectors import Part, score_vector, settings_of, update_vector
 from ..cpu.records import lanes_of, put_lanes
 from ..cpu.rows import max_abs_of, norm_of, span
-from .device import IS_SIMULATED
-
-WARP = 4 if IS_SIMULATED else 32  # threads that go in step
-LOSSES = 64  # of so many rows are added up by one thread
-
-
-class Targets(NamedTuple):
-    """As in ``input.targets``, but where an array has no element, it has one."""
-
-    values: np.ndarray
-    codes: np.ndarray
-    are_codes: bool
-    n_outputs: int
-
-
-class Task(NamedTuple):
-    """Rows to be learnt in ``order``, none of which has a weight of zero."""
-
-    rows: tuple
-    order: np.ndarray
-    targets: Targets
-    weights: np.ndarray
-    scores: np.ndarray  # (row, head) for what is said of each row before it is learnt
-    wants_scores: bool
-    n_heads: int
-    n_judged: int  # heads that are judged together: all classes of a softmax, or one
-
-
-class Limits(NamedTuple):
-    """What a row must not exceed, as in the processor's loops."""
-
-    max_norm: float
-    max_value: float
-    drops: bool
-    refuses: bool
-
-
-class Work(NamedTuple):
-    """Room for what is found out of rows: arrays by row, or warp, and head."""
-
-    sums: np.ndarray  # of the dtype of the rows, as are the steps
-    steps: np.ndarray
-    shares: np.ndarray
-    zeros: np.ndarray
-    gradients: np.ndarray  # float64, as are the losses
-    losses: np.ndarray
-    stops: np.ndarray  # by block, the first place in the order that cannot be learnt
-    leaves: np.ndarray  # by head, from which place on it is left out
-
-
-class Pieces(NamedTuple):
-    """Neighbouring rows of one batch, those of piece ``p`` from place ``begins[p]`` on."""
-
-    begins: np.ndarray
-    starts: np.ndarray  # how many rows were learnt before the batch
-    limits: np.ndarray  # what a gradient must not exceed in it
-
-
-class Sums(NamedTuple):
-    """The sums of a piece's gradients."""
-
-    limbs: np.ndarray  # by feature, the intercept last, and head
-    largest: np.ndarray  # by head, of gradients times values
-    marks: np.ndarray  # by feature, the last piece that had it, counted from ``first`` on
-    first: int
-    touched: np.ndarray  # the features of the piece, in any order
-    n_touched: np.ndarray
-    losses: np.ndarray  # (group of rows, head)
-
-
-@inlined
-def _target(targets, i, h):
-    """What head ``h`` is to predict for row ``i``."""
-    n = h % targets.n_outputs
-    if targets.are_codes:
-        return 1.0 if targets.codes[i] == n else -1.0
-    return targets.values[i, n]
-
-
-def _judge_one(loss, targets, i, scores, h, size, gradients, losses):
-    y, score = _target(targets, i, h), np.float64(scores[h])
-    gradients[h], losses[h] = gradient(loss, y, score), value(loss, y, score)
-
-
-def _judge_classes(loss, targets, i, scores, first, size, gradients, losses):
-    top = np.float64(scores[first])
-    for h in range(first, first + size):
-        top = np.float64(scores[h]) if scores[h] > top else top
-    total, right = 0.0, 0.0
-    for h in range(first, first + size):
-        z = np.float64(scores[h]) - top
-        gradients[h], losses[h] = exp(z), 0.0
-        total += gradients[h]
-        right = z if _target(targets, i, h) > 0.0 else right
-    losses[first] = np.log(total) - right
-    for h in range(first, first + size):
-        gradients[h] = gradients[h] / total - (1.0 if _target(targets, i, h) > 0.0 else 0.0)
-
-
-def _judge(loss, targets, i, scores, first, size, gradients, losses):
-    """The losses and gradients of ``size`` heads from ``first`` on that are judged together."""
-    chosen = _judge_classes if isinstance(loss, Multinomial) else _judge_one
-    chosen(loss, targets, i, scores, first, size, gradients, losses)
-
-
-@by_type(_judge)
-def _choose_judge(*kinds):
-    return _judge_classes if kinds[0].instance_class is Multinomial else _judge_one
+from .task import LOSSES, WARP, Buffers, judge
 
 
 @inlined
@@ -150,7 +39,7 @@ def _judge_row(loss, task, fit_intercept, limits, limit, work, begun, place, r, 
     """
     i, size = np.uintp(task.order[place]), task.n_judged
     scores, gradients, losses = work.sums[r], work.gradients[r], work.losses[r]
-    _judge(loss, task.targets, i, scores, first, size, gradients, losses)
+    judge(loss, task.targets, i, scores, first, size, gradients, losses)
     weight, largest = task.weights[i], limit / max_abs_of(task.rows, i)
     fit = True
     for h in range(first, first + size):
@@ -158,11 +47,11 @@ def _judge_row(loss, task, fit_intercept, limits, limit, work, begun, place, r, 
         fits = abs(np.float64(scores[h])) < np.inf and abs(weight * gradients[h]) <= largest
         fit = fit and (fits or left)
     if not fit and limits.drops and limits.refuses:
-        _judge(loss, task.targets, i, work.zeros, first, size, gradients, losses)
+        judge(loss, task.targets, i, work.zeros, first, size, gradients, losses)
         for h in range(first, first + size):
             if not abs(weight * gradients[h]) <= largest:  # not for a model of zeros either
                 cuda.atomic.min(work.stops, block, place)
-        _judge(loss, task.targets, i, scores, first, size, gradients, losses)
+        judge(loss, task.targets, i, scores, first, size, gradients, losses)
     if not fit and not limits.drops:
         cuda.atomic.min(work.stops, block, place)
     norm = 0.0
@@ -237,13 +126,6 @@ def learn_row_by_row(task, loss, learner, heads, steps, limits, limit, work, by_
             now, own = Clock(t, t), Buffers(work.steps[0], work.shares)
             update_vector(rows, learner, heads, steps, rows, now, i, own, part, np.uintp(h), 1)
         cuda.syncthreads()
-
-
-class Buffers(NamedTuple):
-    """What ``update_vector`` needs to know of heads."""
-
-    steps: np.ndarray
-    shares: np.ndarray
 
 
 # --- any number of heads, in batches ----------------------------------------------------------
