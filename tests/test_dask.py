@@ -23,6 +23,7 @@ from distributed import Client, LocalCluster
 from sklearn_adagrad.dask import (
     DaskAdagradClassifier,
     DaskAdagradRegressor,
+    moves,
     reports,
     rounds,
     workers,
@@ -253,6 +254,17 @@ def test_arrays():
     np.testing.assert_allclose(predicted.compute(scheduler="synchronous"), model.predict(X))
     sparse = [dask.delayed(each) for each in chunks(X, y, weights)]
     assert_same(clone(model).partial_fit(sparse), plain)
+
+
+def test_a_move_leaves_its_model_as_it_is():
+    X, y, _ = rows()
+    model = AdagradRegressor(lr=0.1, batch_size=1 / 8).partial_fit(X[:500], y[:500])
+    before, table = pickle.dumps(model), model._state.tables["weights"].copy()
+    moment = moves.moment_of(model)
+    move = moves.move_of(model, X[500:520], moment, lambda m: m.partial_fit(X[500:520], y[500:520]))
+    assert move.n_rows == 20
+    np.testing.assert_array_equal(model._state.tables["weights"], table)
+    assert pickle.dumps(model) == before
 
 
 def test_no_model_is_kept_after_a_pass():
