@@ -61,8 +61,8 @@ def merge(
         The model that all of them were when they began to learn their own rows: a copy or a file
         of that time. None if they began from nothing.
     X : {array-like, sparse matrix, sparse array, dataframe} of shape (n_samples, n_features)
-        Rows to choose by, some thousands: a sample of what the models have learnt, or what they are
-        for. They are not learnt.
+        Rows to choose by, some thousands, which no model should have learnt. They are not learnt
+        here either.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Their targets, as ``fit`` takes them.
     sample_weight : float or array-like of shape (n_samples,), default=None
@@ -106,25 +106,14 @@ def merge(
     >>> merge(days, X=X, y=y).t_
     400
     """
-    known = _checked(models, start)
-    origin = None if start is None else known.pop()
-    first, bound = known[0], known[0]._bound
-    if origin is None:
-        state = first._state
-        began = new_state(bound, state.n_features, state.dtype, state.n_outputs)
-    else:
-        began = origin._state
-    parts = []
-    for n, each in enumerate(known):
-        parts.append(part_of(began, each._state))
-        if parts[-1] is None:
-            raise ValueError(
-                f"models[{n}] did not begin from start: it has fewer rows or smaller accumulators. "
-                "Name the model that all began from; features must not be forgotten in between."
-            )
+    models = _checked(models, start)
+    first = _as_it_is(models[0])
+    _check_supported(first)
+    bound, (began, counted) = first._bound, _beginning(first, start)
+    parts, counts = _parts(first, models, began)
     moves = moves_of(bound, began, parts)
-    vars(first).update(_state=joined(bound, began, parts, moves, None))
-    first._commit(_counts(known, origin), gone=_OF_FIT)
+    sums = {name: added(counted[name], [each[name] for each in counts]) for name in counted}
+    first._commit(sums, gone=_OF_FIT, _state=joined(bound, began, parts, moves, None))
     if X is None and y is None and sample_weight is None:
         return first
     if X is None or y is None:
@@ -136,17 +125,41 @@ def merge(
     return first
 
 
-def _counts(models, origin):
-    """What is known of the labels of all rows."""
-    first = vars(models[0])
-    return {
-        name: added(
-            0.0 * first[name] if origin is None else vars(origin)[name],
-            [vars(each)[name] for each in models],
-        )
-        for name in _COUNTS
-        if name in first
-    }
+def _as_it_is(model):
+    """A copy between two rows, whoever lets the model learn."""
+    return model._in_one_moment(lambda model: copy_state(model._state))
+
+
+def _counts(model):
+    """What is known of the labels of its rows."""
+    return {name: vars(model)[name] for name in _COUNTS if name in vars(model)}
+
+
+def _beginning(first, start):
+    """The state that all models began from, and its counts."""
+    if start is None:
+        state, counts = first._state, _counts(first)
+        began = new_state(first._bound, state.n_features, state.dtype, state.n_outputs)
+        return began, {name: 0.0 * count for name, count in counts.items()}
+    start = _as_it_is(start)
+    _check_like(first, start, "start")
+    return start._state, _counts(start)
+
+
+def _parts(first, models, began):
+    """What is in each model that was not in its beginning, and its counts."""
+    parts, counts = [], []
+    for n, each in enumerate(models):
+        known = _as_it_is(each)
+        _check_like(first, known, f"models[{n}]")
+        parts.append(part_of(began, known._state))
+        counts.append(_counts(known))
+        if parts[-1] is None:
+            raise ValueError(
+                f"models[{n}] did not begin from start: it has fewer rows or smaller accumulators. "
+                "Name the model that all began from; features must not be forgotten in between."
+            )
+    return parts, counts
 
 
 def _reached(lost, bound, began, parts, moves):
@@ -176,7 +189,7 @@ def judged_by(model, X, y, sample_weight):
 
 
 def _checked(models, start):
-    """Copies of the models and, if there is one, of their start, which belong together."""
+    """The models as a list: fitted ones, each of which is there once."""
     models = list(models)
     if not models:
         raise ValueError("models is empty: there is nothing to merge.")
@@ -193,13 +206,7 @@ def _checked(models, start):
         if name != "start" and id(each) in seen:
             raise ValueError(f"{name} is {seen[id(each)]} again: its rows would count twice.")
         seen[id(each)] = name
-    copies = [
-        each._in_one_moment(lambda model: copy_state(model._state)) for each in named.values()
-    ]
-    _check_supported(copies[0])
-    for name, each in zip(named, copies, strict=True):
-        _check_like(copies[0], each, name)
-    return copies
+    return models
 
 
 def _check_supported(model):

@@ -271,11 +271,12 @@ def adult_rows():
 @pytest.mark.parametrize("rounds", [1, 8])
 def test_it_is_near_one_pass_and_better_than_the_average(adult_rows, rule, rounds):
     X, y = adult_rows
-    n = 24_000
+    n, test = 24_000, slice(28_000, None)
+    rows_to_choose_by = {"X": X[n:28_000], "y": y[n:28_000]}
 
     def loss(coef, intercept):
-        scores = X[n:] @ coef[0] + intercept
-        return np.mean(np.logaddexp(0, np.where(y[n:] == 1, -scores, scores)))
+        scores = X[test] @ coef[0] + intercept
+        return np.mean(np.logaddexp(0, np.where(y[test] == 1, -scores, scores)))
 
     def begun():
         return AdagradClassifier(lr=0.1, rule=rule)
@@ -289,7 +290,7 @@ def test_it_is_near_one_pass_and_better_than_the_average(adult_rows, rule, round
     start, blindly = None, None
     for rows in np.array_split(np.arange(n), rounds):
         models = shares(rows, start or begun())
-        start = merge(models, start=start, X=X[rows[::3]], y=y[rows[::3]])
+        start = merge(models, start=start, **rows_to_choose_by)
         blindly = merge(shares(rows, blindly or begun()), start=blindly)
     alone = begun().partial_fit(X[:n], y[:n], classes=[0, 1])
     one_pass, chosen, means = (loss(m.coef_, m.intercept_) for m in (alone, start, blindly))
