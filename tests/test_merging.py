@@ -24,6 +24,7 @@ PENALTIES = {
     "L1": {"alpha": 0.01, "l1_ratio": 1.0},
     "L2": {"alpha": 0.01},
     "both": {"alpha": 0.01, "l1_ratio": 0.5},
+    "of each feature": {"alpha": np.linspace(0.0, 0.02, 20), "l1_ratio": 0.5},
 }
 KINDS = {  # what a model is made with, and how many columns its targets have; 0 is none
     "binary": (AdagradClassifier, {}, 0, 2),
