@@ -16,6 +16,7 @@ from sklearn.datasets import load_svmlight_file
 from sklearn.exceptions import NotFittedError
 
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor, load, merge
+from sklearn_adagrad.model.state import settle
 from sklearn_adagrad.rules import FTRL, Adagrad, Clipped, Momentum
 
 RULES = ("adagrad", "ftrl", "dual_averaging")
@@ -218,6 +219,22 @@ def test_an_accumulator_that_a_gradient_is_too_small_for():
     np.testing.assert_allclose(model.coef_, models[0].coef_, rtol=1e-6)
     added = merge(models, start=start, X=X, y=np.ones(1))
     np.testing.assert_allclose(added.coef_, 3 * models[0].coef_, rtol=1e-6)
+
+
+def test_clocks_beyond_what_a_record_of_32_bits_counts():
+    """All records are brought up to date, as by calls that pass such an age."""
+    stream = Stream(dtype=np.float32, alpha=1e-12, l1_ratio=1.0)
+    with_columns(stream, slice(0, 10), 30, 120)
+    start = stream.learnt(0, 30)
+    start._state.totals["t"] = 2**31
+    settle(start._bound, start._state)  # as the call that passes this age does
+    start._state.totals["t"] = 2**32 - 50
+    model, alone = merge(stream.parted(start), start=start), stream.learnt(30, 120, start)
+    assert model.t_ == alone.t_ == 2**32 + 40
+    assert (model._state.tables["weights"]["since"] == 40).all()
+    np.testing.assert_allclose(model.coef_[0, 10:], alone.coef_[0, 10:], rtol=1e-5)
+    assert (np.abs(model.coef_[0, 10:] - start.coef_[0, 10:]) < 1e-6).all()
+    np.testing.assert_allclose(model.coef_[0, :10], alone.coef_[0, :10], atol=0.5)
 
 
 @settings(max_examples=60, deadline=None)

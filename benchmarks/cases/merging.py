@@ -30,7 +30,6 @@ RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 ROUNDS = 8
 SAMPLE = 4_000
 REAL = ("w8a", "Criteo, 10,000 rows", "rcv1, 1,000 rows", "20 newsgroups, TF-IDF")
-CLASSES = "20 newsgroups, TF-IDF, classes"
 # FTRL's is that of all rows at once.
 ALPHAS = {"adagrad": 1e-4, "ftrl": 1.0, "dual_averaging": 1e-4}
 
@@ -65,15 +64,20 @@ def _sets(options):
     yield "text", partial(data.load, "text", np.float32, options.rows(40_000)), classes | more
     yield "text", partial(_numbers, options.rows(40_000)), numbers
     yield "text", partial(_numbers, options.rows(40_000), counts=True), counts
+    yield "5 classes", partial(_classes, options.rows(20_000)), several
     if options.data is not None:
         for name in REAL:
             yield name, partial(real.load, options, *real.BINARY[name]), classes
-        yield CLASSES, partial(real.load, options, *real.CLASSES[CLASSES]), several
         yield "BlogFeedback", partial(_comments, options), numbers
 
 
 def _clicks(rows):
     X, y = data.load("clicks", np.float32, rows)
+    return data.compact(X), y
+
+
+def _classes(rows):
+    X, y = data.classes(rows, 5)
     return data.compact(X), y
 
 
