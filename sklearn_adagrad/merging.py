@@ -85,7 +85,8 @@ def merge(
     -----
     Supported are the rules Adagrad, FTRL and DualAveraging, with penalties and in ``Clipped``, with
     a number for ``lr`` and without ``lr_decay`` or batches; and all losses of the library but
-    perceptron, gamma, tweedie and those with an epsilon.
+    perceptron, gamma, tweedie and those with an epsilon. DualAveraging is not for more than two
+    classes one-versus-rest.
 
     References
     ----------
@@ -224,9 +225,19 @@ def _check_supported(model):
         said = f"rule={about['rule']!r}: take Adagrad, FTRL or DualAveraging, alone or in Clipped"
     elif type(loss) not in _LOSSES:
         said = f"loss={model.loss!r}: what merging does to it was not measured"
+    elif isinstance(bound.base, DualAveraging) and _is_one_versus_rest(model, loss):
+        said = (
+            "rule='dual_averaging' and multi_class='ovr' for more than two classes: their average "
+            "is better. Set multi_class='multinomial'"
+        )
     else:
         return
     raise ValueError(f"Models cannot be merged that were learnt with {said}.")
+
+
+def _is_one_versus_rest(model, loss):
+    several = len(vars(model).get("classes_", ())) > 2 and not model._is_multilabel
+    return several and not isinstance(loss, losses.Multinomial)
 
 
 def _is_supported(rule):

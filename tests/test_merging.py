@@ -44,6 +44,8 @@ class Stream:
     """Rows of one kind, and models that learn slices of them."""
 
     def __init__(self, kind="binary", dtype=np.float64, n_rows=120, n_features=20, **parameters):
+        if kind == "ovr" and parameters.get("rule") == "dual_averaging":
+            kind = "multinomial"  # the other one is refused
         estimator, more, n_columns, n_classes = KINDS[kind]
         rng = np.random.default_rng(0)
         self.X = random_rows(rng, n_rows, n_features, dtype=dtype)
@@ -402,6 +404,14 @@ def test_learners_that_are_averaged_and_models_that_only_predict(tmp_path):
     refused("lr='auto'", models)
     Stream().learnt(0, 30).save(tmp_path / "model", serving=True)
     refused("saved for serving", [load(tmp_path / "model")])
+
+
+def test_one_versus_rest_with_dual_averaging():
+    models = [
+        Stream("ovr").make().set_params(rule="dual_averaging").partial_fit(X, y, classes=range(3))
+        for X, y in [(Stream("ovr").X, Stream("ovr").y)] * 2
+    ]
+    refused("Set multi_class='multinomial'", models)
 
 
 def test_rows_that_are_none():
