@@ -2,17 +2,20 @@
 
 import time
 from collections.abc import Iterable
-from numbers import Integral, Real
+from numbers import Integral
 from os import PathLike
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .checkpoints import Checkpoint
+from ..files.checkpoints import checkpoint_of
+from ..readers.base import Reader
+from ..saving import KNOWN_TYPES
 from .history import History
 from .interrupts import Interrupts
 from .learners import check_learner, learn, n_rows_of
+from .metrics import METRICS
 from .reports import report_of
 
 _FIRST = 2**10  # rows of the first window
@@ -117,30 +120,18 @@ def fit_stream(
     _check_count("window", window)
     if max_rows is not None:
         _check_count("max_rows", max_rows)
-    if not (isinstance(checkpoint_seconds, Real) and checkpoint_seconds >= 0):
-        raise ValueError(
-            f"checkpoint_seconds must be a number of at least 0, got {checkpoint_seconds!r}."
-        )
-    if checkpoint is not None:
-        checkpoint = Checkpoint(checkpoint, estimator, chunks)
-        if checkpoint.exists() and not resume:
-            raise ValueError(
-                f"checkpoint={checkpoint.path!r} exists: pass resume=True to go on from it, or "
-                "remove it to begin anew."
-            )
-    elif resume:
-        raise ValueError("resume=True needs a checkpoint.")
+    identity = chunks._identity() if isinstance(chunks, Reader) else {}
+    about = estimator, identity, [*KNOWN_TYPES, *METRICS]
+    checkpoint = checkpoint_of(checkpoint, checkpoint_seconds, resume, *about)
     run = _Run(estimator, {} if classes is None else {"classes": classes}, window)
-    if resume and checkpoint.exists():
+    if checkpoint is not None and checkpoint.is_begun:
         run.progress = checkpoint.read()
         checkpoint.restore()
     report = report_of(report, max_rows)
     chunks = iter(chunks)
     try:
         with report, Interrupts() as interrupts:
-            history = _loop(
-                run, chunks, max_rows, report, interrupts, checkpoint, checkpoint_seconds
-            )
+            history = _loop(run, chunks, max_rows, report, interrupts, checkpoint)
     finally:
         if hasattr(chunks, "close"):  # what a reader has open
             chunks.close()
@@ -149,8 +140,8 @@ def fit_stream(
     return history
 
 
-def _loop(run, chunks, max_rows, report, interrupts, checkpoint, checkpoint_seconds):
-    passed, saved, interrupted = 0, time.perf_counter(), False
+def _loop(run, chunks, max_rows, report, interrupts, checkpoint):
+    passed, interrupted = 0, False
     for line in run.lines:
         report.line(line, is_last=False)
     while max_rows is None or run.n_rows < max_rows:
@@ -181,9 +172,8 @@ def _loop(run, chunks, max_rows, report, interrupts, checkpoint, checkpoint_seco
         for line in run.learn(X, y, sample_weight):
             report.line(line, is_last=False)
         report.learnt(run.n_rows, run.seconds)
-        if checkpoint is not None and time.perf_counter() - saved >= checkpoint_seconds:
+        if checkpoint is not None and checkpoint.is_due:
             checkpoint.write(run.progress)
-            saved = time.perf_counter()
     interrupts.waiting = False
     if checkpoint is not None:
         checkpoint.write(run.progress)

@@ -1,24 +1,42 @@
 """Checkpoints: a model, and how far its stream has come, in one file."""
 
 import os
+import time
+from numbers import Real
 
-from ..files import models
-from ..files.container import check_place
-from ..files.values import Encoder
-from ..readers.base import Reader
-from ..saving import KNOWN_TYPES
-from .metrics import METRICS
+from . import models
+from .container import check_place
+from .values import Encoder
 
 
-def identity_of(chunks):
-    """What tells one source of rows from another, as texts by name."""
-    return chunks._identity() if isinstance(chunks, Reader) else {}
+def checkpoint_of(path, seconds, resume, *about):
+    """The :class:`Checkpoint` at ``path`` that is written every so many ``seconds``; None without.
+
+    ``about`` is what it is about.
+    """
+    if not (isinstance(seconds, Real) and seconds >= 0):
+        raise ValueError(f"checkpoint_seconds must be a number of at least 0, got {seconds!r}.")
+    if path is None:
+        if resume:
+            raise ValueError("resume=True needs a checkpoint.")
+        return None
+    checkpoint = Checkpoint(path, seconds, *about)
+    if checkpoint.is_begun and not resume:
+        raise ValueError(
+            f"checkpoint={checkpoint.path!r} exists: pass resume=True to go on from it, or "
+            "remove it to begin anew."
+        )
+    return checkpoint
 
 
 class Checkpoint:
-    """The file at ``path``, which is about ``estimator`` and the rows of ``chunks``."""
+    """The file at ``path``, which is about ``estimator`` and rows with this ``identity``.
 
-    def __init__(self, path, estimator, chunks):
+    That is what tells one source of rows from another, as texts by name. ``types`` are the classes
+    that values in the file may be of, besides those of the estimator's parameters.
+    """
+
+    def __init__(self, path, seconds, estimator, identity, types):
         if not hasattr(estimator, "_described"):
             raise TypeError(
                 f"{type(estimator).__name__} cannot be saved in a checkpoint: only "
@@ -26,20 +44,25 @@ class Checkpoint:
             )
         self.path = os.fsdecode(path)
         check_place(self.path)
-        self._estimator, self._identity = estimator, identity_of(chunks)
+        self._estimator, self._identity, self._types = estimator, identity, types
+        self._seconds, self._saved = seconds, time.perf_counter()
+        self.is_begun = os.path.exists(self.path)
 
-    def exists(self):
-        return os.path.exists(self.path)
+    @property
+    def is_due(self):
+        """Whether so many seconds have passed since the last one."""
+        return time.perf_counter() - self._saved >= self._seconds
 
     def write(self, progress):
         """Save the model with its ``progress``, a dict of values."""
         stream = {"source": self._identity, **progress}
         models.write(self.path, self._estimator, more={"stream": stream})
+        self._saved = time.perf_counter()
 
     def read(self):
         """The progress that was saved, if it is of the same estimator and rows."""
         own = [type(each) for each in _parts_of(self._estimator.get_params(deep=False))]
-        types = [*KNOWN_TYPES, *METRICS, *own]
+        types = [*self._types, *own]
         model, stream = models.read(self.path, types, ("model", "stream"))
         if stream is None:
             raise ValueError(f"{self.path!r} is a model, but no checkpoint of a stream.")
