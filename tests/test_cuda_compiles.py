@@ -20,9 +20,11 @@ from sklearn_adagrad.formulas.losses import CLASSIFICATION, REGRESSION
 pytest.importorskip("numba_cuda", reason="numba-cuda[cu13] is not installed")
 from numba import cuda
 from numba.cuda import api, compiler, dispatcher
+from on_gpu import Csr
 
 from sklearn_adagrad.engines.cuda import device, engine, loops
 from sklearn_adagrad.estimators import fitted
+from sklearn_adagrad.input.gpu import GpuArray
 
 try:
     cuda.compile_ptx(lambda: None, (), cc=(9, 0))
@@ -114,6 +116,30 @@ def test_candidates(compiled):
     search = AdagradClassifierCV(lr=[0.1, 0.5], alpha=[0.0, 0.1], device="cuda")
     search.partial_fit(np.eye(4, dtype=np.float32), [0, 1, 0, 1], classes=[0, 1])
     check(compiled, ["learn_row_by_row"])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_that_lie_on_the_gpu(compiled, dtype):
+    X = Csr(random_rows(np.random.default_rng(0), 6, 5, 0.5, dtype))
+    model = AdagradRegressor(lr=0.1, device="cuda", max_iter=1, tol=None, early_stopping=True)
+    model.fit(X, np.ones(6))
+    learnt = ["learn_row_by_row", "inspect_rows", "score_rows"]
+    check(compiled, ["inspect_rows", "take_rows", *learnt])
+
+
+def test_rows_that_lie_on_another_gpu(monkeypatch):
+    """Of which the driver tells: no GPU is asked here."""
+    monkeypatch.setattr(device, "IS_SIMULATED", False)
+    attribute = SimpleNamespace(CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL=9)
+    driver = SimpleNamespace(
+        binding=SimpleNamespace(CUpointer_attribute=attribute, CUdeviceptr=int),
+        driver=SimpleNamespace(cuPointerGetAttribute=lambda what, pointer: what - 8),
+    )
+    monkeypatch.setattr(cuda.cudadrv, "driver", driver)
+    here = SimpleNamespace(device=SimpleNamespace(id=0))
+    monkeypatch.setattr(cuda, "current_context", lambda: here)
+    with pytest.raises(ValueError, match=r"memory of GPU 1.*device='cuda:0'.*device='cuda:1'"):
+        device.lying(GpuArray(None, np.ones(3).__array_interface__))
 
 
 class Decimal(NamedTuple):

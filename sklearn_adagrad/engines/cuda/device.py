@@ -2,6 +2,7 @@
 
 import functools
 import math
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from numba.core import config
 
 from ..._optional import optional
 from ...arithmetic.jit import PART_COMPILERS
+from ...input.gpu import GpuArray
 
 _PACKAGE = __name__.partition(".")[0]
 IS_SIMULATED = bool(config.ENABLE_CUDASIM)
@@ -44,13 +46,15 @@ def on_gpu(number, function):
 
 
 def there(item):
-    """``item`` with a copy in the GPU's memory of every array in it.
+    """``item`` with a copy in the GPU's memory of every array in it that is not there already.
 
     A kernel cannot be given an array without any element: it gets one of one.
     """
-    if isinstance(item, np.ndarray):
-        if not item.size:
-            item = np.zeros([1] * item.ndim, item.dtype)
+    if isinstance(item, GpuArray) and len(item):
+        return lying(item)
+    if isinstance(item, np.ndarray | GpuArray):
+        if 0 in item.shape:
+            item = np.zeros([1] * len(item.shape), item.dtype)
         return room(item.shape, item.dtype, item)
     if isinstance(item, tuple):
         parts = map(there, item)
@@ -76,6 +80,39 @@ def room(shape, dtype, values=None):
             f"The GPU has no {size:,} bytes left. Hash the features to fewer columns, use float32 "
             "rows, or learn with device='cpu'."
         ) from error
+
+
+def lying(item):
+    """A ``GpuArray`` as kernels take it, where it lies; ValueError if that is another GPU."""
+    if IS_SIMULATED:
+        about = SimpleNamespace(__array_interface__=item.about, owner=item)
+        return np.asarray(about)
+    from numba import cuda
+
+    driver, gpu = cuda.cudadrv.driver, cuda.current_context().device.id
+    attribute = driver.binding.CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
+    pointer = driver.binding.CUdeviceptr(item.about["data"][0])
+    other = int(driver.driver.cuPointerGetAttribute(attribute, pointer))
+    if other != gpu:
+        raise ValueError(
+            f"An array lies in the memory of GPU {other}, but device='cuda:{gpu}' is to read it. "
+            f"Set device='cuda:{other}', or copy the array."
+        )
+    return cuda.as_cuda_array(item)
+
+
+def fetched(item):
+    """A copy of a ``GpuArray`` in the processor's memory."""
+    out = np.empty(item.shape, item.dtype)
+    if out.size:
+        array = lying(item)
+        out = array.copy() if IS_SIMULATED else array.copy_to_host()
+    return out
+
+
+def lent(array):
+    """An array of the GPU's as a ``GpuArray``."""
+    return GpuArray(array, array.__array_interface__ if IS_SIMULATED else None)
 
 
 def copied(array):

@@ -16,7 +16,8 @@ from ...formulas.rules import (
     last_row,
 )
 from ...formulas.wrappers import Clipped
-from ...input.rows import Rows
+from ...input.gpu import GpuArray
+from ...input.rows import Rows, Verdict
 from ...model.binding import reading
 from ...model.combinations import chain
 from ..cpu import engine as cpu
@@ -25,7 +26,7 @@ from ..cpu.judge import NoJudge
 from ..cpu.one_head import Learner, Steps
 from ..cpu.scaling import Unscaled
 from ..cpu.team import together
-from .device import IS_SIMULATED, Size, back, found, on_gpu, room, run, there
+from .device import IS_SIMULATED, Size, back, fetched, found, lent, on_gpu, room, run, there
 from .task import LOSSES, WARP, Limits, Pieces, Sums, Targets, Task, Work
 from .twins import Twin, twin_of
 
@@ -46,7 +47,6 @@ class Engine:
         found(number)
         self._number = number
 
-    inspect = staticmethod(cpu.inspect)
     losses = staticmethod(cpu.losses)
 
     @staticmethod
@@ -75,10 +75,28 @@ class Engine:
 
     def scores(self, rows, bits, n_features, bound, state, *, clips=False, n_jobs=1):
         """Scores of all rows, with a column for each head, and the ``Verdict`` on the rows."""
-        verdict = cpu.inspect(rows, bits, n_features)
+        verdict = self.inspect(rows, bits, n_features)
         if not verdict.is_valid:
             return np.empty((len(rows.indptr) - 1, state.n_heads)), verdict
         return self._call(_scores, rows, bound, state), verdict
+
+    def inspect(self, rows, bits, n_features):
+        """The ``Verdict`` on rows, by whoever has their memory."""
+        if not isinstance(rows.values, GpuArray):
+            return cpu.inspect(rows, bits, n_features)
+        indptr, size = rows.indptr, len(rows.indices)
+        is_valid = indptr[0] == 0 and indptr[-1] <= size == len(rows.values)
+        if not is_valid or (indptr[1:] < indptr[:-1]).any():
+            return Verdict(False, int(bits.unsigned), 0)
+        return self._call(_inspect, rows, bits, n_features)
+
+    def fetched(self, array):
+        """A copy of a ``GpuArray`` in the processor's memory."""
+        return self._call(lambda number: fetched(array))
+
+    def taken(self, rows, chosen, n_features):
+        """The ``chosen`` of rows in the GPU's memory, copied within it."""
+        return self._call(_taken, rows, np.asarray(chosen, np.int64))
 
     def _call(self, function, *args, **kwargs):
         work = partial(function, self._number, *args, **kwargs)
@@ -240,13 +258,38 @@ def _scores(number, rows, bound, state):
         return np.empty((0, n_heads))
     sums = room(out.shape, out.dtype)
     rule = bound._replace(rule=reading(bound.rule), intercept_rule=reading(bound.intercept_rule))
-    blocks = 1 if IS_SIMULATED else -(-n_rows * n_heads // _THREADS)
     run(
-        loops.score_rows, Size(blocks, (_THREADS,)), there(Rows(*map(np.asarray, rows))),
+        loops.score_rows, _one_each(n_rows * n_heads), there(rows),
         _learner(rule, state, True), twin.heads, _steps(state), state.t, sums, n_heads,
     )  # fmt: skip
     back(sums, out)
     return out[:, :n_heads].astype(np.float64)
+
+
+def _inspect(number, rows, bits, n_features):
+    from . import loops
+
+    found, out = there(np.array([1, bits.unsigned, 0], np.int64)), np.empty(3, np.int64)
+    given = there(rows), there(bits), n_features, found
+    run(loops.inspect_rows, _one_each(len(rows.indptr) - 1), *given)
+    back(found, out)
+    return Verdict(bool(out[0]), *map(int, out[1:]))
+
+
+def _taken(number, rows, chosen):
+    from . import loops
+
+    sizes = (rows.indptr[1:] - rows.indptr[:-1])[chosen]
+    indptr = np.concatenate(([0], np.cumsum(sizes))).astype(rows.indptr.dtype)
+    size = max(1, int(indptr[-1]))
+    own = Rows(there(indptr), *(room(size, each.dtype) for each in rows[1:]))
+    run(loops.take_rows, _one_each(len(chosen)), there(rows), there(chosen), own)
+    return Rows(indptr, *(lent(each)[: indptr[-1]] for each in own[1:]))
+
+
+def _one_each(n):
+    """A thread for each of ``n`` pieces of work."""
+    return Size(1 if IS_SIMULATED else -(-n // _THREADS), (_THREADS,))
 
 
 def _batched(bound):
@@ -276,7 +319,7 @@ def _slice(rows, first, last):
     """The rows from ``first`` on, up to ``last``."""
     start, stop = rows.indptr[first], rows.indptr[last]
     indptr = rows.indptr[first : last + 1] - start
-    return Rows(indptr, np.asarray(rows.indices[start:stop]), np.asarray(rows.values[start:stop]))
+    return Rows(indptr, *(each[start:stop] for each in rows[1:]))
 
 
 def _targets(targets, first, last):
