@@ -41,9 +41,8 @@ def compiled(monkeypatch):
     found, asked, gpu = [], {}, SimpleNamespace(compute_capability=(9, 0))
     for module in (api, compiler, dispatcher):
         monkeypatch.setattr(module, "get_current_device", lambda: gpu, raising=False)
-    here = SimpleNamespace(gpus={0: nullcontext()})
-    for module in (device, engine):
-        monkeypatch.setattr(module, "found", lambda number: here)
+    monkeypatch.setattr(engine, "require", lambda number, device: None)
+    monkeypatch.setattr(cuda, "gpus", {0: nullcontext()})
     monkeypatch.setattr(device, "IS_SIMULATED", True)  # arrays stay those of NumPy
 
     def run(function, size, *arguments):
@@ -58,7 +57,7 @@ def compiled(monkeypatch):
         found.append((function.__name__, code))
 
     monkeypatch.setattr(engine, "run", run)
-    monkeypatch.setattr(fitted, "engine_of", lambda name: engine.Engine(0))
+    monkeypatch.setattr(fitted, "engine_of", lambda name: engine.Engine(0, name))
     return found
 
 
@@ -138,7 +137,7 @@ def test_rows_that_lie_on_another_gpu(monkeypatch):
     monkeypatch.setattr(cuda.cudadrv, "driver", driver)
     here = SimpleNamespace(device=SimpleNamespace(id=0))
     monkeypatch.setattr(cuda, "current_context", lambda: here)
-    with pytest.raises(ValueError, match=r"memory of GPU 1.*device='cuda:0'.*device='cuda:1'"):
+    with pytest.raises(ValueError, match=r"memory of GPU 1.* GPU 0 .*device='cuda:1'"):
         device.lying(GpuArray(None, np.ones(3).__array_interface__))
 
 

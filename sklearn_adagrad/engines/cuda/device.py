@@ -17,9 +17,9 @@ _PACKAGE = __name__.partition(".")[0]
 IS_SIMULATED = bool(config.ENABLE_CUDASIM)
 
 
-def found(number):
-    """The module ``numba.cuda`` if there is a GPU of this number, or an error."""
-    device = f"device='cuda{f':{number}' if number else ''}'"
+def require(number, device):
+    """Raise an error that names the ``device`` if there is no GPU of this number."""
+    device = f"device={device!r}"
     try:
         optional("numba_cuda", "cuda")
     except ImportError as error:
@@ -33,12 +33,13 @@ def found(number):
         )
     if not 0 <= number < len(cuda.gpus):
         raise ValueError(f"{device} is not here: there are {len(cuda.gpus)} GPU(s), from 'cuda:0'.")
-    return cuda
 
 
 def on_gpu(number, function):
     """What ``function()`` returns, while this GPU is the thread's."""
-    with found(number).gpus[number]:
+    from numba import cuda
+
+    with cuda.gpus[number]:
         return function()
 
 
@@ -95,7 +96,7 @@ def lying(item):
     other = int(driver.driver.cuPointerGetAttribute(attribute, pointer))
     if other != gpu:
         raise ValueError(
-            f"An array lies in the memory of GPU {other}, but device='cuda:{gpu}' is to read it. "
+            f"An array lies in the memory of GPU {other}, but GPU {gpu} is to read it. "
             f"Set device='cuda:{other}', or copy the array."
         )
     return cuda.as_cuda_array(item)
@@ -178,7 +179,7 @@ def _compiled(kernel, arguments):
         if not own:
             raise
         raise TypeError(
-            f"{' or '.join(own)} does not compile for device='cuda' ({type(error).__name__}: "
+            f"{' or '.join(own)} does not compile for a GPU ({type(error).__name__}: "
             f"{str(error).strip()[:500]}). Write its methods with functions of math instead of "
             "NumPy, or use device='cpu'."
         ) from error

@@ -26,7 +26,7 @@ from ..cpu.judge import NoJudge
 from ..cpu.one_head import Learner, Steps
 from ..cpu.scaling import Unscaled
 from ..cpu.team import together
-from .device import IS_SIMULATED, Size, back, fetched, found, lent, on_gpu, room, run, there
+from .device import IS_SIMULATED, Size, back, fetched, lent, on_gpu, require, room, run, there
 from .task import LOSSES, WARP, Limits, Pieces, Sums, Targets, Task, Work
 from .twins import Twin, twin_of
 
@@ -43,20 +43,19 @@ class Engine:
 
     learns_elsewhere, entries_at_once = True, _ENTRIES_AT_ONCE
 
-    def __init__(self, number):
-        found(number)
-        self._number = number
+    def __init__(self, number, device):
+        require(number, device)
+        self._number, self._device = number, device
 
     losses = staticmethod(cpu.losses)
 
-    @staticmethod
-    def check_rule(bound):
+    def check_rule(self, bound):
         """Refuse what this engine does not learn."""
         if bound.mixes or is_scale_free(bound.rule) or is_importance_aware(bound.rule):
             raise ValueError(
-                "device='cuda' cannot size a row's step by the rows before it, as lr='auto', "
-                "ScaleFree and ImportanceAware do, since it learns many rows at the same time. Set "
-                "lr to a number such as 0.1, with a rule without these, or device='cpu'."
+                f"device={self._device!r} cannot size a row's step by the rows before it, as "
+                "lr='auto', ScaleFree and ImportanceAware do, since it learns many rows at the same "
+                "time. Set lr to a number such as 0.1, with a rule without these, or device='cpu'."
             )
         if is_batched(bound.rule):
             for each in chain(bound.rule):
@@ -64,8 +63,9 @@ class Engine:
                     break
                 if not isinstance(each, Clipped):
                     raise ValueError(
-                        f"device='cuda' cannot learn {type(each).__name__} in batches: it acts on "
-                        "gradients one row after the other. Use batch_size=1, or device='cpu'."
+                        f"device={self._device!r} cannot learn {type(each).__name__} in batches: it "
+                        "acts on gradients one row after the other. Use batch_size=1, or "
+                        "device='cpu'."
                     )
 
     def learn(self, rows, order, targets, weights, loss, bound, state, **kwargs):
