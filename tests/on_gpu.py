@@ -16,6 +16,9 @@ class Lies:
     def __cuda_array_interface__(self):
         return self._array.__array_interface__
 
+    def copy_to_host(self):
+        return self._array.copy()
+
 
 class Csr:
     """What rows need to have of ``cupyx.scipy.sparse.csr_matrix``."""
@@ -28,6 +31,10 @@ class Csr:
         self.shape = X.shape
 
 
-def there(array):
-    array = np.ascontiguousarray(array)
+def there(array, order="C"):
+    array = np.require(array, requirements=order)
     return Lies(array) if device.IS_SIMULATED else cuda.to_device(array)
+
+
+def here(array):
+    return array if isinstance(array, np.ndarray) else array.copy_to_host()

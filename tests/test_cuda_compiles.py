@@ -13,16 +13,20 @@ import numpy as np
 import pytest
 from common import random_rows
 from stacks import BATCHED, CASES, N_FEATURES, model_of, name_of
+from test_optimizer import SHAPE
+from test_optimizer import STACKS as OPTIMIZERS
 
 from sklearn_adagrad import AdagradClassifier, AdagradClassifierCV, AdagradRegressor
 from sklearn_adagrad.formulas.losses import CLASSIFICATION, REGRESSION
+from sklearn_adagrad.optim import Optimizer, SparseRows
+from sklearn_adagrad.rules import Clipped
 
 pytest.importorskip("numba_cuda", reason="numba-cuda[cu13] is not installed")
 from numba import cuda
 from numba.cuda import api, compiler, dispatcher
-from on_gpu import Csr
+from on_gpu import Csr, there
 
-from sklearn_adagrad.engines.cuda import device, engine, loops
+from sklearn_adagrad.engines.cuda import device, engine, loops, steps
 from sklearn_adagrad.estimators import fitted
 from sklearn_adagrad.input.gpu import GpuArray
 
@@ -56,7 +60,8 @@ def compiled(monkeypatch):
         code, _ = cuda.compile_ptx(function, kinds, device=False, abi="numba", **options)
         found.append((function.__name__, code))
 
-    monkeypatch.setattr(engine, "run", run)
+    for module in (engine, steps):
+        monkeypatch.setattr(module, "run", run)
     monkeypatch.setattr(fitted, "engine_of", lambda name: engine.Engine(0, name))
     return found
 
@@ -139,6 +144,21 @@ def test_rows_that_lie_on_another_gpu(monkeypatch):
     monkeypatch.setattr(cuda, "current_context", lambda: here)
     with pytest.raises(ValueError, match=r"memory of GPU 1.* GPU 0 .*device='cuda:1'"):
         device.lying(GpuArray(None, np.ones(3).__array_interface__))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("settings", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_optimizers(compiled, settings, dtype):
+    array, optimizer = there(np.zeros(SHAPE, dtype)), Optimizer(**settings)
+    optimizer.step(array, there(np.ones(SHAPE, dtype)))
+    optimizer.step(array, SparseRows([3, 1, 3], there(np.ones((3, 3), dtype))))
+    check(compiled, ["step_dense", "add_rows", "step_rows"])
+
+
+def test_an_optimizer_with_a_norm(compiled):
+    array = there(np.zeros(3))
+    Optimizer(Clipped("adagrad", norm=1.0)).step(array, there(np.ones(3)))
+    check(compiled, ["find_largest", "add_squares", "step_dense"])
 
 
 class Decimal(NamedTuple):

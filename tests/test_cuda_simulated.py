@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 @pytest.mark.skipif(
     importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed"
 )
-@pytest.mark.parametrize("name", ["test_cuda.py", "test_cuda_rows.py"])
+@pytest.mark.parametrize("name", ["test_cuda.py", "test_cuda_rows.py", "test_cuda_optimizer.py"])
 def test_in_the_simulator(name):
     command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"]
     known = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}

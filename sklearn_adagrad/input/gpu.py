@@ -4,6 +4,7 @@ They are known by ``__cuda_array_interface__``, which CuPy, PyTorch and numba ha
 that learns on the GPU reads them: everybody else refuses them, since a copy should be asked for.
 """
 
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,7 +22,7 @@ _INDICES = (np.dtype(np.int32), np.dtype(np.int64))
 def is_on_gpu(X):
     """Whether an array, or the numbers of a sparse matrix, lie in a GPU's memory."""
     is_sparse = hasattr(X, "indptr") or hasattr(X, "format")
-    return hasattr(X.data if is_sparse else X, _INTERFACE)
+    return hasattr(getattr(X, "data", None) if is_sparse else X, _INTERFACE)
 
 
 def refuse_on_gpu(X, name):
@@ -61,10 +62,25 @@ class GpuArray:
         """The same memory as numbers of another dtype of that size."""
         return GpuArray(self.owner, self.about | {"typestr": np.dtype(dtype).str})
 
+    def flat(self):
+        """The same numbers in one dimension; there must be no gaps."""
+        return GpuArray(self.owner, self.about | {"shape": (self.size,), "strides": None})
+
     @property
-    def is_vector(self):
-        strides = self.about.get("strides")
-        return len(self.shape) == 1 and (strides is None or tuple(strides) == (self.itemsize,))
+    def size(self):
+        return math.prod(self.shape)
+
+    @property
+    def has_no_gaps(self):
+        """Whether the numbers lie side by side, in C order."""
+        strides, size = self.about.get("strides"), self.itemsize
+        if strides is None or not self.size:
+            return True
+        for length, stride in zip(self.shape[::-1], strides[::-1], strict=True):
+            if length > 1 and stride != size:
+                return False
+            size *= length
+        return True
 
 
 def check_gpu_rows(estimator, X, *, reset, engine, dtype=None, name="X"):
@@ -83,7 +99,7 @@ def check_gpu_rows(estimator, X, *, reset, engine, dtype=None, name="X"):
     for each, what, allowed in (
         (indptr, "indptr", _INDICES), (indices, "indices", _INDICES), (values, "data", dtypes),
     ):  # fmt: skip
-        if not each.is_vector or each.dtype not in allowed:
+        if len(each.shape) != 1 or not each.has_no_gaps or each.dtype not in allowed:
             raise TypeError(
                 f"{name}.{what} is an array of {each.dtype} and shape {each.shape} in a GPU's "
                 f"memory: it must be a vector without gaps, of {' or '.join(map(str, allowed))}. "

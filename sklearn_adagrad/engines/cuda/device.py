@@ -15,6 +15,7 @@ from ...input.gpu import GpuArray
 
 _PACKAGE = __name__.partition(".")[0]
 IS_SIMULATED = bool(config.ENABLE_CUDASIM)
+THREADS = 3 if IS_SIMULATED else 128  # of a block
 
 
 def require(number, device):
@@ -51,7 +52,7 @@ def there(item):
 
     A kernel cannot be given an array without any element: it gets one of one.
     """
-    if isinstance(item, GpuArray) and len(item):
+    if isinstance(item, GpuArray) and item.size:
         return lying(item)
     if isinstance(item, np.ndarray | GpuArray):
         if 0 in item.shape:
@@ -79,7 +80,7 @@ def room(shape, dtype, values=None):
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         raise MemoryError(
             f"The GPU has no {size:,} bytes left. Hash the features to fewer columns, use float32 "
-            "rows, or learn with device='cpu'."
+            "rows, or learn on the processor."
         ) from error
 
 
@@ -90,16 +91,25 @@ def lying(item):
         return np.asarray(about)
     from numba import cuda
 
-    driver, gpu = cuda.cudadrv.driver, cuda.current_context().device.id
-    attribute = driver.binding.CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
-    pointer = driver.binding.CUdeviceptr(item.about["data"][0])
-    other = int(driver.driver.cuPointerGetAttribute(attribute, pointer))
+    gpu, other = cuda.current_context().device.id, number_of(item)
     if other != gpu:
         raise ValueError(
             f"An array lies in the memory of GPU {other}, but GPU {gpu} is to read it. "
             f"Set device='cuda:{other}', or copy the array."
         )
     return cuda.as_cuda_array(item)
+
+
+def number_of(item):
+    """The number of the GPU in whose memory a ``GpuArray`` lies; of one without any number, 0."""
+    if IS_SIMULATED or not item.size:
+        return 0
+    from numba import cuda
+
+    driver = cuda.cudadrv.driver
+    attribute = driver.binding.CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
+    pointer = driver.binding.CUdeviceptr(item.about["data"][0])
+    return int(driver.driver.cuPointerGetAttribute(attribute, pointer))
 
 
 def fetched(item):
@@ -149,6 +159,11 @@ class Size(NamedTuple):
     threads: tuple
 
 
+def one_each(n):
+    """A thread for each of ``n`` pieces of work."""
+    return Size(1 if IS_SIMULATED else max(1, -(-n // THREADS)), (THREADS,))
+
+
 @functools.cache
 def _kernel(function, n_threads):
     """For blocks of so many threads: none takes more registers than there are for all."""
@@ -181,7 +196,7 @@ def _compiled(kernel, arguments):
         raise TypeError(
             f"{' or '.join(own)} does not compile for a GPU ({type(error).__name__}: "
             f"{str(error).strip()[:500]}). Write its methods with functions of math instead of "
-            "NumPy, or use device='cpu'."
+            "NumPy, or learn on the processor."
         ) from error
 
 

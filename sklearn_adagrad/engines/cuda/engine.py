@@ -26,13 +26,25 @@ from ..cpu.judge import NoJudge
 from ..cpu.one_head import Learner, Steps
 from ..cpu.scaling import Unscaled
 from ..cpu.team import together
-from .device import IS_SIMULATED, Size, back, fetched, lent, on_gpu, require, room, run, there
+from .device import (
+    IS_SIMULATED,
+    THREADS,
+    Size,
+    back,
+    fetched,
+    lent,
+    on_gpu,
+    one_each,
+    require,
+    room,
+    run,
+    there,
+)
 from .task import LOSSES, WARP, Limits, Pieces, Sums, Targets, Task, Work
 from .twins import Twin, twin_of
 
 _ENTRIES_AT_ONCE = 2**30  # a second or two of work, in which nobody reads
 _NEVER = 2**62
-_THREADS = 3 if IS_SIMULATED else 128  # of a block
 _WARPS = 2 if IS_SIMULATED else 16  # that share the entries of a row
 _NUMBERS = 2**21  # rows times heads of a piece
 _LEAST_HEADS = 32  # of a block
@@ -54,8 +66,9 @@ class Engine:
         if bound.mixes or is_scale_free(bound.rule) or is_importance_aware(bound.rule):
             raise ValueError(
                 f"device={self._device!r} cannot size a row's step by the rows before it, as "
-                "lr='auto', ScaleFree and ImportanceAware do, since it learns many rows at the same "
-                "time. Set lr to a number such as 0.1, with a rule without these, or device='cpu'."
+                "lr='auto', ScaleFree and ImportanceAware do, since it learns many rows at the "
+                "same time. Set lr to a number such as 0.1, with a rule without these, or "
+                "device='cpu'."
             )
         if is_batched(bound.rule):
             for each in chain(bound.rule):
@@ -63,8 +76,8 @@ class Engine:
                     break
                 if not isinstance(each, Clipped):
                     raise ValueError(
-                        f"device={self._device!r} cannot learn {type(each).__name__} in batches: it "
-                        "acts on gradients one row after the other. Use batch_size=1, or "
+                        f"device={self._device!r} cannot learn {type(each).__name__} in batches: "
+                        "it acts on gradients one row after the other. Use batch_size=1, or "
                         "device='cpu'."
                     )
 
@@ -198,7 +211,7 @@ class _Call:
         )  # fmt: skip
         learner = _learner(bound, self.state, fit_intercept)
         run(
-            loops.learn_in_batches, Size(None, (_THREADS,)), self.task, self.loss, learner, heads,
+            loops.learn_in_batches, Size(None, (THREADS,)), self.task, self.loss, learner, heads,
             _steps(self.state), self.limits, work, there(pieces), sums,
         )  # fmt: skip
         done = min(n_valid, self._done(heads, work))
@@ -259,7 +272,7 @@ def _scores(number, rows, bound, state):
     sums = room(out.shape, out.dtype)
     rule = bound._replace(rule=reading(bound.rule), intercept_rule=reading(bound.intercept_rule))
     run(
-        loops.score_rows, _one_each(n_rows * n_heads), there(rows),
+        loops.score_rows, one_each(n_rows * n_heads), there(rows),
         _learner(rule, state, True), twin.heads, _steps(state), state.t, sums, n_heads,
     )  # fmt: skip
     back(sums, out)
@@ -271,7 +284,7 @@ def _inspect(number, rows, bits, n_features):
 
     found, out = there(np.array([1, bits.unsigned, 0], np.int64)), np.empty(3, np.int64)
     given = there(rows), there(bits), n_features, found
-    run(loops.inspect_rows, _one_each(len(rows.indptr) - 1), *given)
+    run(loops.inspect_rows, one_each(len(rows.indptr) - 1), *given)
     back(found, out)
     return Verdict(bool(out[0]), *map(int, out[1:]))
 
@@ -283,13 +296,8 @@ def _taken(number, rows, chosen):
     indptr = np.concatenate(([0], np.cumsum(sizes))).astype(rows.indptr.dtype)
     size = max(1, int(indptr[-1]))
     own = Rows(there(indptr), *(room(size, each.dtype) for each in rows[1:]))
-    run(loops.take_rows, _one_each(len(chosen)), there(rows), there(chosen), own)
+    run(loops.take_rows, one_each(len(chosen)), there(rows), there(chosen), own)
     return Rows(indptr, *(lent(each)[: indptr[-1]] for each in own[1:]))
-
-
-def _one_each(n):
-    """A thread for each of ``n`` pieces of work."""
-    return Size(1 if IS_SIMULATED else -(-n // _THREADS), (_THREADS,))
 
 
 def _batched(bound):
