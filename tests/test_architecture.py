@@ -53,7 +53,16 @@ FLOORS = {
         "fields",
         "losses",
     },
-    "dask": {"_optional", "_sklearn", "estimators", "formulas", "input", "model", "readers"},
+    "dask": {
+        "_optional",
+        "_sklearn",
+        "arithmetic",
+        "estimators",
+        "formulas",
+        "input",
+        "model",
+        "readers",
+    },
     "serving": {"engines", "estimators", "formulas", "hashing", "input", "model"},
 }
 # The files beside them.

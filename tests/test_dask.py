@@ -23,10 +23,11 @@ from distributed import Client, LocalCluster
 from sklearn_adagrad.dask import (
     DaskAdagradClassifier,
     DaskAdagradRegressor,
+    learner,
     moves,
     reports,
     rounds,
-    workers,
+    sums,
 )
 
 SUPPORTED = [each for each in BATCHED if "aware" not in each[0] and "admitted" not in each[0]]
@@ -261,17 +262,12 @@ def test_a_move_leaves_its_model_as_it_is():
     model = AdagradRegressor(lr=0.1, batch_size=1 / 8).partial_fit(X[:500], y[:500])
     before, table = pickle.dumps(model), model._state.tables["weights"].copy()
     moment = moves.moment_of(model)
-    move = moves.move_of(model, X[500:520], moment, lambda m: m.partial_fit(X[500:520], y[500:520]))
+    some = X[500:520], y[500:520]
+    distinct = sums.Sums(N_FEATURES).distinct
+    move = moves.move_of(model, some[0], moment, lambda m: m.partial_fit(*some), distinct)
     assert move.n_rows == 20
     np.testing.assert_array_equal(model._state.tables["weights"], table)
     assert pickle.dumps(model) == before
-
-
-def test_no_model_is_kept_after_a_pass():
-    X, y, _ = rows()
-    before = {*workers._copies}
-    DaskAdagradRegressor(lr=0.1, n_shards=2).partial_fit(chunks(X, y))
-    assert {*workers._copies} == before
 
 
 def test_dataframes_are_refused_with_a_remedy():
@@ -298,14 +294,14 @@ def test_blocks_are_loaded_when_they_are_needed():
     every = [dask.delayed(load)(n, chunk) for n, chunk in enumerate(chunks(X, y))]
     seen = []
 
-    def report(learner):
+    def report(learner, move=None):
         seen.append((learner.t_, len(loaded)))
 
     plain = model.to_local()
     from sklearn_adagrad.dask.blocks import blocks_of
     from sklearn_adagrad.dask.workers import Here
 
-    rounds.learn_pass(plain, Here(), blocks_of(every), 2, {}, report)
+    rounds.learn_pass(plain, Here(plain), blocks_of(every), 2, {}, report)
     assert len(loaded) == len(every)
     assert all(n_loaded <= t / BLOCK + 5 for t, n_loaded in seen)
 
@@ -398,10 +394,7 @@ def test_the_same_bits_on_any_number_of_workers():
             assert_same(clone(model).set_params(client=client).partial_fit(every), alone)
 
 
-@pytest.mark.parametrize("small", [0, 2**18])
-def test_workers_that_are_all_killed(monkeypatch, small):
-    """Also with what was shared by being in their memory."""
-    monkeypatch.setattr(workers, "_SMALL", small)
+def test_workers_that_are_all_killed(monkeypatch):
     X, y, _ = rows()
     every = [dask.delayed(tuple)(each) for each in chunks(X, y)]
     model = DaskAdagradRegressor(lr=0.1, batch_size=1 / 8, n_shards=3)
@@ -409,9 +402,9 @@ def test_workers_that_are_all_killed(monkeypatch, small):
     with cluster(1) as machines, Client(machines) as client:
         killed_at = []
 
-        def kill(self, learner):
-            if not killed_at and learner.t_ > ROWS // 2:
-                killed_at.append(learner.t_)
+        def kill(self, learning, move=None):
+            if not killed_at and learning.t_ > ROWS // 2:
+                killed_at.append(learning.t_)
                 for pid in client.run(os.getpid).values():
                     os.kill(pid, signal.SIGKILL)
 
@@ -428,9 +421,9 @@ def test_a_worker_that_is_killed(monkeypatch):
     with cluster(2) as machines, Client(machines) as client:
         pid, killed_at = next(iter(client.run(os.getpid).values())), []
 
-        def kill(self, learner):
-            if not killed_at and learner.t_ > ROWS:
-                killed_at.append(learner.t_)
+        def kill(self, learning, move=None):
+            if not killed_at and learning.t_ > ROWS:
+                killed_at.append(learning.t_)
                 os.kill(pid, signal.SIGKILL)
 
         monkeypatch.setattr(reports.Report, "__call__", kill)
@@ -438,3 +431,60 @@ def test_a_worker_that_is_killed(monkeypatch):
         assert killed_at
         assert pid not in client.run(os.getpid).values()
     assert_same(learnt, alone)
+
+
+def test_a_worker_that_is_killed_while_it_learns(tmp_path):
+    """By the weights of a row, the first time that they are looked at in a learner's thread."""
+    X, y, weights = rows(n_rows=4 * ROWS)
+    every, model = (
+        chunks(X, y, weights),
+        DaskAdagradRegressor(lr=0.1, batch_size=1 / 64, n_shards=3),
+    )
+    alone = clone(model).partial_fit(every)
+    with cluster(2) as machines, Client(machines) as client:
+        client.run(_let_a_learner_die, str(tmp_path / "died"))
+        learnt = clone(model).set_params(client=client).partial_fit(every)
+    assert (tmp_path / "died").exists()
+    assert_same(learnt, alone)
+
+
+def _let_a_learner_die(path):
+    """Whoever learns row 2,000 dies, if nobody has."""
+    learn = learner.Learner._move_of
+
+    def move_of(self, part):
+        if part.moment.t > 2000 and not os.path.exists(path):
+            open(path, "x").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return learn(self, part)
+
+    learner.Learner._move_of = move_of
+
+
+def test_threads_of_one_process_learn_at_the_same_time():
+    X, y, _ = rows()
+    every, model = chunks(X, y), DaskAdagradRegressor(lr=0.1, batch_size=1 / 8, n_shards=3)
+    alone = clone(model).partial_fit(every)
+    how = {"processes": False, "dashboard_address": None, "threads_per_worker": 1}
+    with LocalCluster(n_workers=2, **how) as machines, Client(machines) as client:
+        assert_same(clone(model).set_params(client=client).partial_fit(every), alone)
+
+
+def test_workers_that_come_later(monkeypatch):
+    X, y, _ = rows(n_rows=4 * ROWS)
+    every, model = chunks(X, y), DaskAdagradRegressor(lr=0.1, batch_size=1 / 64, n_shards=4)
+    alone = clone(model).partial_fit(every)
+    seats = set()
+    with cluster(1) as machines, Client(machines) as client:
+        learnt = rounds._learnt
+
+        def noted(round_, plan, places):
+            seats.update(lane.seat for lane, *_ in plan)
+            if len(seats) == 1 and len(machines.workers) == 1:
+                machines.scale(2)
+                client.wait_for_workers(2)
+            return learnt(round_, plan, places)
+
+        monkeypatch.setattr(rounds, "_learnt", noted)
+        assert_same(clone(model).set_params(client=client).partial_fit(every), alone)
+    assert len(seats) == 2

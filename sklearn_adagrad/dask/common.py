@@ -88,11 +88,12 @@ class OnWorkers:
         """Let ``model``, one of one machine, make ``passes`` over the blocks; become it."""
         self._validate_params()
         _check(self)
-        blocks, workers = blocks_of(X, y, sample_weight), workers_of(self.client)
+        blocks = blocks_of(X, y, sample_weight)
         report = Report(self.verbose, model.t_ if model.__sklearn_is_fitted__() else 0)
         try:
             for order in passes(model, len(blocks)):
                 chosen = [blocks[n] for n in order]
+                workers = workers_of(self.client, model)
                 learn_pass(model, workers, chosen, self.n_shards, begin, report)
         finally:
             if model.__sklearn_is_fitted__():

@@ -1,9 +1,9 @@
-"""What some rows of a batch do to a model, taken from one copy of it and given to another.
+"""What some rows of a batch do to a model, taken from one copy of it and given to all others.
 
 Within a batch no weight moves (see ``formulas.batches``): rows are scored by the weights at its
-start, and all that they leave is the sum of their gradients in the records of their features. So
-the rows of a batch may be learnt by copies of the model that do not know of one another, and their
-sums added afterwards, in the order of the pieces.
+start, and all that they leave is the sum of their gradients, by feature. So the rows of a batch may
+be learnt by copies of the model that do not know of one another, and their sums added afterwards.
+What else is in a record follows from the record before, and is worked out by every copy.
 """
 
 from typing import NamedTuple
@@ -11,23 +11,26 @@ from typing import NamedTuple
 import numpy as np
 
 from ..formulas.rules import last_row
+from ..model.adaptation import with_sum
+from ..model.state import record_of_cells
 
 _COUNTS = ("_class_counts", "_all_counts")
 
 
 class Move(NamedTuple):
-    """The records of the features that some rows of a batch have, and what else they change.
+    """The sums of some rows of a batch, and what else they change."""
 
-    The sums in the records are those of these rows alone.
-    """
-
-    features: np.ndarray
-    records: np.ndarray
-    intercept: np.ndarray
+    features: np.ndarray  # those that have a sum
+    sums: np.ndarray  # of their gradients, with a column for each head if there are several
+    intercept: np.ndarray  # its sum in the same form, or no row
     n_rows: int  # that were learnt: those of weight zero are not
     weight: float
     losses: np.ndarray  # by head
     counts: dict  # what is added to the attributes that count labels
+
+    @property
+    def nbytes(self):
+        return self.features.nbytes + self.sums.nbytes
 
 
 class Moment(NamedTuple):
@@ -48,120 +51,127 @@ def moment_of(model):
     return Moment(t, start, end)
 
 
-def move_of(model, rows, moment, learn):
+def move_of(model, rows, moment, learn, distinct):
     """The ``Move`` of ``rows``, a CSR array, that ``learn(model)`` makes; the model stays as it is.
 
-    ``moment`` is when the rows are learnt.
+    ``moment`` is when the rows are learnt, ``distinct(indices)`` has every feature once.
     """
     model._check_width(rows.shape[1])
     state, tables = model._state, model._state.tables.copy()
-    table, intercept = tables["weights"], tables["intercept"]
-    marks = np.zeros(len(table), bool)
-    marks[rows.indices] = True
-    features = np.flatnonzero(marks).astype(np.uint32 if len(table) < 2**32 else np.uint64)
-    arrays = (intercept, state.totals, state.losses, state.beside["batch"])
-    before = table[features], *(each.copy() for each in arrays)
+    places = {"weights": distinct(rows.indices), "intercept": np.zeros(1, np.intp)}
+    records = {name: _taken(tables[name], places[name]) for name in places}
+    arrays = state.totals, state.losses, state.beside["batch"]
+    values = [each.copy() for each in arrays]
     known = vars(model)
     try:
-        _begin(state, features, moment)
+        _begin(state, records, places, moment)
         learn(model)
-        learnt = state.tables["weights"]  # others, if all records had to be brought up to date
-        touched = features[_are_of(learnt, features, moment)]
+        # Tables are others, if all records had to be brought up to date.
+        (features, sums), (_, intercept) = (
+            _sums_of(state.tables[name], places[name], moment) for name in places
+        )
         return Move(
-            touched, learnt[touched], state.tables["intercept"].copy(), state.t - moment.t,
-            float(state.totals["weight"][0]), state.losses[0].copy(),
+            features, sums, intercept, state.t - moment.t, float(state.totals["weight"][0]),
+            state.losses[0].copy(),
             {name: vars(model)[name] - known[name] for name in _COUNTS if name in known},
         )  # fmt: skip
     finally:
         model.__dict__ = known
         state.tables.update(tables)
-        table[features] = before[0]
-        for array, values in zip(arrays, before[1:], strict=True):
-            array[...] = values
+        for name, each in records.items():
+            _put(tables[name], places[name], each)
+        for array, before in zip(arrays, values, strict=True):
+            array[...] = before
 
 
-def _begin(state, features, moment):
+def _begin(state, records, places, moment):
     """Let a state be at that moment, with nothing in the sums of the batch."""
     state.totals["t"], state.totals["weight"], state.losses[:] = moment.t, 0.0, 0.0
-    if moment.t > moment.start:
-        state.beside["batch"][:] = moment.start, moment.end
-    for table, places in ((state.tables["weights"], features), (state.tables["intercept"], [0])):
-        records = table[places]
-        records["sum"][records["first"] == _first(table, moment)] = 0.0
-        table[places] = records
+    if moment.t == moment.start:
+        return
+    state.beside["batch"][:] = moment.start, moment.end
+    for name, each in records.items():
+        begun = each.copy()
+        begun["sum"][begun["first"] == _first(begun, moment)] = 0.0
+        _put(state.tables[name], places[name], begun)
 
 
-def _first(table, moment):
+def _sums_of(table, places, moment):
+    """The places that rows have had in this batch, and their sums."""
+    records = _taken(table, places)
+    first = records["first"] == _first(records, moment)  # of all heads, if of one
+    had = first if first.ndim == 1 else first[:, 0]
+    return places[had], records["sum"][had]
+
+
+def _first(records, moment):
     """The first row of the batch as records have it."""
-    return np.asarray(moment.start + 1).astype(table.dtype["first"].base)
+    return np.asarray(moment.start + 1).astype(records.dtype["first"].base)
 
 
-def add(model, moves, moment):
-    """Let ``model`` have learnt the rows of all ``moves``; the features that they have."""
-    for move in moves:
-        known = vars(model)
-        model._commit({name: known[name] + more for name, more in move.counts.items()})
-    return model._state.guard.change(lambda: _add(model._state, moves, moment))
+def _taken(table, places):
+    """The records there. NumPy copies bytes faster than records."""
+    rows = table.view(np.uint8).reshape(len(table), -1).take(places, axis=0)
+    return rows.reshape(-1).view(table.dtype)
 
 
-def _add(state, moves, moment):
-    table, intercept = state.tables["weights"], state.tables["intercept"]
-    marks = np.zeros(len(table), bool)
-    for move in moves:
-        marks[move.features] = True
-        _add_records(table, move.features, move.records, moment)
-        _add_records(intercept, np.zeros(1, np.intp), move.intercept, moment)
-        state.totals["t"] += move.n_rows
-        state.totals["weight"] += move.weight
-        state.totals["epoch_weight"] += move.weight
-        state.losses[...] += move.losses
-    if any(move.n_rows for move in moves):
-        state.beside["batch"][:] = moment.start, moment.end
-    return np.flatnonzero(marks)
+def _put(table, places, records):
+    size = f"V{table.itemsize}"
+    table.view(size)[places] = records.view(size)
 
 
-def _add_records(table, places, records, moment):
-    every = np.arange(len(records))
-    learnt, begun = _are_of(records, every, moment), _are_of(table, places, moment)
-    new, more = learnt & ~begun, learnt & begun
-    table[places[new]] = records[new]
-    sums = table[places[more]]
-    sums["sum"] += records["sum"][more]
-    table[places[more]] = sums
-
-
-def _are_of(table, places, moment):
-    """Whether records are of features that the batch has; all heads of one are."""
-    first = table["first"][places]
-    return (first if first.ndim == 1 else first[:, 0]) == _first(table, moment)
-
-
-class Update(NamedTuple):
-    """What is new in a model: its records of these features, and what is beside them."""
-
-    features: np.ndarray
-    records: np.ndarray
-    intercept: np.ndarray
-    totals: np.ndarray
-    losses: np.ndarray
-    batch: np.ndarray
-    counts: dict
-
-
-def update_of(model, features):
-    state = model._state
-    return Update(
-        features, state.tables["weights"][features], state.tables["intercept"].copy(),
-        state.totals.copy(), state.losses.copy(), state.beside["batch"].copy(),
-        {name: vars(model)[name] for name in _COUNTS if name in vars(model)},
+def added(sums, one, other):
+    """Both moves as one."""
+    features, total = sums.added(one.features, one.sums, other.features, other.sums)
+    intercepts = [each.intercept for each in (one, other) if len(each.intercept)]
+    return Move(
+        features, total, sum(intercepts[1:], *intercepts[:1] or [one.intercept]),
+        one.n_rows + other.n_rows, one.weight + other.weight, one.losses + other.losses,
+        {name: count + other.counts[name] for name, count in one.counts.items()},
     )  # fmt: skip
 
 
-def bring_up_to_date(model, update):
-    """Let a copy of the model before be the model after."""
-    state = model._state
-    state.tables["weights"][update.features] = update.records
-    state.tables["intercept"][:] = update.intercept
-    state.totals[:], state.losses[:] = update.totals, update.losses
-    state.beside["batch"][:] = update.batch
-    model._commit(update.counts)
+def combined(sums, nodes, n):
+    """The moves ``nodes``, added as far as can be, where those of ``n`` parts are to be one.
+
+    They are the leaves of a tree whose every node is the sum of the two below: whoever has two
+    that belong together adds them, and it makes no difference who does. A node is at a level and a
+    place in it; one that has no neighbour goes up as it is.
+    """
+    level = 0
+    while n > 1:
+        for place in range(0, n, 2):
+            pair = (level, place), (level, place + 1)
+            if place + 1 == n and pair[0] in nodes:
+                nodes[level + 1, place // 2] = nodes.pop(pair[0])
+            elif all(each in nodes for each in pair):
+                nodes[level + 1, place // 2] = added(sums, *map(nodes.pop, pair))
+        n, level = -(-n // 2), level + 1
+    return nodes
+
+
+def apply(model, move, moment):
+    """Let ``model`` have learnt the rows of ``move``, in the batch of ``moment``."""
+    known = vars(model)
+    model._commit({name: known[name] + more for name, more in move.counts.items()})
+    model._state.guard.change(lambda: _apply(model._bound, model._state, move, moment))
+
+
+def _apply(bound, state, move, moment):
+    places = np.zeros(len(move.intercept), np.intp)
+    _learn(bound, state, "weights", move.features, move.sums, moment)
+    _learn(bound, state, "intercept", places, move.intercept, moment)
+    state.totals["t"] += move.n_rows
+    state.totals["weight"] += move.weight
+    state.totals["epoch_weight"] += move.weight
+    state.losses[...] += move.losses
+    if move.n_rows:
+        state.beside["batch"][:] = moment.start, moment.end
+
+
+def _learn(bound, state, name, places, gradients, moment):
+    records = _taken(state.tables[name], places)
+    record = with_sum(bound, record_of_cells(records), gradients, moment.start, name == "intercept")
+    for field, values in record._asdict().items():
+        records[field] = values
+    _put(state.tables[name], places, records)

@@ -2,18 +2,19 @@
 
 import collections
 import contextlib
-import uuid
 from functools import partial
 
 import numpy as np
 
 from ..estimators.base import MOST_ROWS
 from ..model.state import adapted_state, own_state, settle
-from .moves import Moment, add, moment_of, update_of
-from .workers import n_rows_of, piece
+from .learner import Failure, Part
+from .moves import Moment, apply, combined, moment_of
+from .sums import Sums
+from .workers import Lost, Round
 
 ALONE = 2**17  # rows learnt before batches are worth a round
-_TRIES = 5  # to have a round learnt by workers that may be lost
+_TRIES = 5  # to have a block loaded, or a round learnt, by workers that may be lost
 
 
 @contextlib.contextmanager
@@ -29,31 +30,59 @@ def _about(block):
 class Lane:
     """Every so manieth block: the one that is being learnt, and the next, which is loaded."""
 
-    def __init__(self, workers, blocks):
-        self._workers, self._waiting = workers, collections.deque(blocks)
-        self._loading = collections.deque()
-        self.block = self.rows = None
+    def __init__(self, workers, blocks, share):
+        self._workers, self._share = workers, share
+        self._waiting, self._loading = collections.deque(blocks), collections.deque()
+        self.block = self.seat = self._handed = None
         self.first = self.n_rows = 0
         self._load(2)
 
     def _load(self, n):
         while self._waiting and len(self._loading) < n:
             block = self._waiting.popleft()
-            with _about(block):
-                rows = self._workers.load(block)
-            count = self._workers.submit(n_rows_of, rows)
-            self._loading.append((block, rows, count))
+            self._loading.append((block, *self._handed_over(block)))
+
+    def _handed_over(self, block):
+        seat = self._workers.seat(self._share)
+        with _about(block):
+            return seat, seat.load(block)
 
     def left(self):
         """How many rows of the block at hand are left; 0 if there is none any more."""
         while self.first == self.n_rows and self._loading:
-            self.block, self.rows, count = self._loading.popleft()
-            with _about(self.block):
-                self.first, self.n_rows = 0, self._workers.result(count)
+            self.block, self.seat, self._handed = self._loading.popleft()
+            self.first, self.n_rows = 0, self._there()
             self._load(1)
         if self.first == self.n_rows:
-            self.rows = None
+            self._handed = None
         return self.n_rows - self.first
+
+    def _there(self, tries=_TRIES):
+        """How many rows the block at hand has, once a learner has it."""
+        if not self.seat.loss:
+            try:
+                with _about(self.block):
+                    return self._handed.n_rows()
+            except Lost as loss:
+                self.seat.loss = loss
+        if not tries:
+            raise RuntimeError(
+                f"Workers were lost whenever they loaded {self.block.name}."
+            ) from self.seat.loss
+        self.seat, self._handed = self._handed_over(self.block)
+        return self._there(tries - 1)
+
+    def rows(self):
+        """The rows of the block at hand."""
+        with _about(self.block):
+            return self._handed.rows()
+
+    def part(self, moment, last):
+        """What a learner is to know of the rows until ``last``."""
+        if self.seat.loss:
+            self._there()
+        ends = last == self.n_rows
+        return Part(self._handed.number, self.first, last, ends, moment, self.block.name)
 
 
 def learn_pass(model, workers, blocks, n_shards, begin, report):
@@ -63,36 +92,30 @@ def learn_pass(model, workers, blocks, n_shards, begin, report):
     """
     if model.__sklearn_is_fitted__():
         _take_parameters(model, begin)
-    lanes = [Lane(workers, blocks[n::n_shards]) for n in range(min(n_shards, len(blocks)))]
-    _learn_alone(model, workers, lanes, begin, report)
-    run = uuid.uuid4().hex
-    try:
-        _learn_in_rounds(model, workers, lanes, run, report)
-    finally:
-        workers.forget(run)
+    n = min(n_shards, len(blocks))
+    lanes = [Lane(workers, blocks[k::n], k / n) for k in range(n)]
+    _learn_alone(model, lanes, begin, report)
+    _learn_in_rounds(model, lanes, report)
 
 
-def _learn_in_rounds(model, workers, lanes, run, report):
-    number, given = 0, None
+def _learn_in_rounds(model, lanes, report):
+    number, news, sums = 0, None, None
     while True:
         lanes = [lane for lane in lanes if lane.left()]
         if not lanes:
             return
-        if given is None:
-            given = workers.share(model, model._state.n_bytes)
+        sums = sums or Sums(model._state.n_features)
         moment = moment_of(model)
-        parts = list(_parts(lanes, moment))
-        moves = _moves(model, workers, run, number, given, parts)
-        features = add(model, moves, moment)
-        for lane, *_, last in parts:
+        plan = list(_plan(lanes, moment))
+        move = _move(Round(number, model, news), plan, sums)
+        apply(model, move, moment)
+        for lane, _, last in plan:
             lane.first = last
+        number, news = number + 1, (move, moment)
         if model._bound.times and (moment.t ^ _t(model)) & MOST_ROWS:
             model._state.guard.change(partial(settle, model._bound, model._state))
-            number, given = number + 2, None  # all records are others: nobody has those before
-        else:
-            update = update_of(model, features)
-            number, given = number + 1, workers.share(update, update.records.nbytes)
-        report(model)
+            news = None  # all records are others
+        report(model, move)
 
 
 def _take_parameters(model, begin):
@@ -108,15 +131,14 @@ def _take_parameters(model, begin):
     model._commit(known, _state=state, _bound=bound)
 
 
-def _learn_alone(model, workers, lanes, begin, report):
+def _learn_alone(model, lanes, begin, report):
     """Learn the first blocks, one after the other, here: batches are small at first."""
     while _t(model) < ALONE:
         lane = next((lane for lane in lanes if lane.left()), None)
         if lane is None:
             return
-        rows = workers.result(lane.rows)
         last = min(lane.n_rows, lane.first + ALONE - _t(model))
-        X, y, weights = (each[lane.first : last] for each in rows)
+        X, y, weights = (each[lane.first : last] for each in lane.rows())
         try:
             model.partial_fit(X, y, sample_weight=weights, **begin)
         except (ArithmeticError, ValueError, TypeError) as error:
@@ -131,31 +153,59 @@ def _t(model):
     return model._state.t if model.__sklearn_is_fitted__() else 0
 
 
-def _parts(lanes, moment):
+def _plan(lanes, moment):
     """Of each lane the rows of this round: as many of each, as far as it has them."""
     wanted, t = moment.end - moment.t, moment.t
     for n, lane in enumerate(lanes):
         share = wanted // len(lanes) + (n < wanted % len(lanes))
         last = lane.first + min(share, lane.left())
         if last > lane.first:
-            yield lane, Moment(t, moment.start, moment.end), lane.first, last
+            yield lane, Moment(t, moment.start, moment.end), last
             t += last - lane.first
 
 
-def _moves(model, workers, run, number, given, parts, tries=_TRIES):
-    """The moves of all parts; workers that have no model for this round are given it."""
-    calls = [
-        workers.submit(piece, run, number, given, lane.rows, first, last, moment, lane.block.name)
-        for lane, moment, first, last in parts
-    ]
-    moves = list(workers.results(calls))
-    missing = [n for n, move in enumerate(moves) if move is None]
-    if missing and not tries:
-        names = ", ".join(parts[n][0].block.name for n in missing)
-        raise RuntimeError(f"Workers were lost with the rows of {names}, or whenever they learnt.")
-    if missing:
-        whole = workers.share(model, model._state.n_bytes)
-        again = _moves(model, workers, run, number, whole, [parts[n] for n in missing], tries - 1)
-        for n, move in zip(missing, again, strict=True):
-            moves[n] = move
-    return moves
+def _move(round_, plan, sums):
+    """The move of all parts, whoever learns them."""
+    moves, missing = {}, range(len(plan))
+    for _ in range(_TRIES):
+        found = list(_learnt(round_, plan, missing))
+        failures = [each for each in found if isinstance(each, Failure)]
+        if failures:
+            raise min(failures).error
+        for each in found:
+            moves.update(each)
+        missing = [n for n in missing if plan[n][0].seat.loss]
+        if not missing:
+            return combined(sums, moves, len(plan))[_root(len(plan))]
+    names = ", ".join(plan[n][0].block.name for n in missing)
+    loss = plan[missing[0]][0].seat.loss
+    raise RuntimeError(f"Workers were lost whenever they learnt rows of {names}.") from loss
+
+
+def _learnt(round_, plan, places):
+    """What each learner finds; those that are lost are noted, and find nothing."""
+    parts = {}
+    for n in places:
+        lane, moment, last = plan[n]
+        part = lane.part(moment, last)
+        parts.setdefault(lane.seat, {})[n] = part
+    calls = []
+    for seat, own in parts.items():
+        with _noted(seat):
+            calls.append((seat, seat.learn(round_, own, len(plan))))
+    for seat, call in calls:
+        with _noted(seat):
+            yield call.result()
+
+
+@contextlib.contextmanager
+def _noted(seat):
+    """Take whatever Dask raises for a loss: what a learner itself finds wrong is returned."""
+    try:
+        yield
+    except Exception as loss:
+        seat.loss = loss
+
+
+def _root(n):
+    return ((n - 1).bit_length(), 0)

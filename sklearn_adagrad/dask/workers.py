@@ -1,136 +1,128 @@
-"""What workers do, and who asks them: the workers of a Dask client, or this process alone.
+"""Who learns: the workers of a Dask client, or this process alone.
 
-A worker keeps a copy of the model from one round to the next. It is told what is new and what
-round that makes. One that does not have the round before, since it is new or was away, says so
-and gets all of the model. So a worker that dies takes nothing with it.
+Both have ``seat(share)``, where a learner sits: ``share``, in [0, 1), is which part of all rows it
+is to learn. A seat loads blocks (``load``), and learns (``learn``).
 """
 
-import contextlib
-import copy
-import threading
-from concurrent.futures import CancelledError
+import itertools
+import uuid
+from typing import Any, NamedTuple
 
 from .._optional import optional
-from .moves import bring_up_to_date, move_of
-
-_MOST_RUNS = 8  # whose models are kept, if nobody says that they have ended
-_SMALL = 2**18  # bytes that travel with each call
-_copies = {}  # by run: the round, and the model then
-_lock = threading.RLock()
+from .learner import Learner, hand_over
 
 
-def n_rows_of(rows):
-    return rows.X.shape[0]
+class Lost(Exception):
+    """A worker was lost with what it had."""
 
 
-def piece(run, number, given, rows, first, last, moment, name):
-    """The move of some rows of a block in round ``number``, or None without the model for it.
+class Done(NamedTuple):
+    """What has been found at once."""
 
-    ``given`` is the model of this round, or what is new in it since the round before.
-    """
-    with _lock:
-        model = _copy_of(run, number, given)
-        if model is None:
-            return None
-        X, y, weights = (each[first:last] for each in rows)
+    value: Any
 
-        def learn(model):
-            model.partial_fit(X, y, sample_weight=weights)
-
-        try:
-            return move_of(model, X, moment, learn)
-        except (ArithmeticError, ValueError, TypeError) as error:
-            error.add_note(f"Row 0 of this message is row {first} of {name}.")
-            raise
-
-
-def _copy_of(run, number, given):
-    known, model = _copies.get(run, (None, None))
-    if known == number:
-        return model
-    if hasattr(given, "partial_fit"):
-        # What came over a network is Dask's, and cannot be written.
-        _copies[run] = number, copy.deepcopy(given)
-        for other in list(_copies)[:-_MOST_RUNS]:
-            del _copies[other]
-        return _copies[run][1]
-    if known is None or known != number - 1:
-        return None
-    bring_up_to_date(model, given)
-    _copies[run] = number, model
-    return model
-
-
-def forget(run):
-    """Keep the model of this run no longer."""
-    with _lock:
-        _copies.pop(run, None)
+    def result(self):
+        return self.value
 
 
 class Here:
     """This process, which does one thing after the other."""
 
+    loss = None
+
+    def __init__(self, model):
+        self._learner, self._rows, self._numbers = Learner("here", model), {}, itertools.count()
+
+    def seat(self, share):
+        return self
+
     def load(self, block):
-        return block.delayed.compute(scheduler="synchronous")
+        number, rows = next(self._numbers), block.delayed.compute(scheduler="synchronous")
+        self._learner.take(number, rows)
+        return Handed(number, Done(rows), Done(rows.X.shape[0]))
 
-    def share(self, item, n_bytes):
-        return item
+    def learn(self, round_, parts, n):
+        return Done(self._learner.learn(None, parts, n))
 
-    def submit(self, function, *args):
-        return function(*args)
 
-    def results(self, calls):
-        return calls
+class Handed:
+    """A block in the hands of a learner, once it is loaded."""
 
-    def result(self, call):
-        return call
+    def __init__(self, number, rows, n_rows):
+        self.number, self._rows, self._n_rows = number, rows, n_rows
 
-    def forget(self, run):
-        forget(run)
+    def rows(self):
+        return self._rows.result()
+
+    def n_rows(self):
+        """How many rows it has; ``Lost`` if its learner is, or what went wrong as it was loaded."""
+        try:
+            count = self._n_rows.result()
+        except Exception as error:
+            self._rows.result()
+            raise Lost from error
+        if count is None:
+            raise Lost("Rows went to another worker than their learner's.")
+        return count
+
+
+class Round(NamedTuple):
+    """What there is to know before a round is learnt: the model, or what is new in it."""
+
+    number: int
+    model: Any
+    news: Any  # the move and moment of the round before, or None if all of the model is new
 
 
 class There:
     """The workers of a Dask client."""
 
     def __init__(self, client):
-        self._client = client
+        self._client, self._seats = client, {}
+
+    def seat(self, share):
+        addresses = sorted(self._client.nthreads())
+        if not addresses:
+            self._client.wait_for_workers(1)
+            return self.seat(share)
+        address = addresses[int(share * len(addresses))]
+        if address not in self._seats or self._seats[address].loss:
+            self._seats[address] = _Seat(self._client, address)
+        return self._seats[address]
+
+
+class _Seat:
+    """A learner on a worker, the round that its model is of, and how it was lost if it was."""
+
+    def __init__(self, client, address):
+        self.loss, self._round, self._numbers = None, None, itertools.count()
+        self._client, self._name = client, f"learner-{uuid.uuid4().hex}"
+        self._there = {"workers": [address], "allow_other_workers": True}
+        self._actor = client.submit(Learner, self._name, actor=True, key=self._name, **self._there)
+        self._learner = self._actor.result()
 
     def load(self, block):
-        return self._client.compute(block.delayed)
+        number = next(self._numbers)
+        rows = self._client.compute(block.delayed, **self._there)
+        n_rows = self._client.submit(hand_over, self._name, number, rows, pure=False, **self._there)
+        return Handed(number, rows, n_rows)
 
-    def share(self, item, n_bytes):
-        """``item`` for several calls: in the memory of all workers, or within the calls."""
-        if n_bytes < _SMALL:
-            return item
-        return self._client.scatter(item, broadcast=True, hash=False)
-
-    def submit(self, function, *args):
-        return self._client.submit(function, *args, pure=False)
-
-    def results(self, calls):
-        """What the calls return; all are None if what is shared was lost with those who had it."""
-        try:
-            return self._client.gather(calls)
-        except CancelledError:
-            if self._client.status != "running":
-                raise
-            return [None] * len(calls)
-
-    def result(self, call):
-        return call.result()
-
-    def forget(self, run):
-        """Let workers forget the models of a run; those that cannot be told will in time."""
-        with contextlib.suppress(Exception):
-            self._client.run(forget, run, wait=False, on_error="ignore")
+    def learn(self, round_, parts, n):
+        given = round_.model
+        if self._round == round_.number:
+            given = None
+        elif self._round == round_.number - 1 and round_.news is not None:
+            given = round_.news
+        self._round = round_.number
+        return self._learner.learn(given, parts, n)
 
 
-def workers_of(client):
-    """Whom to ask: ``client``, or the current one, or nobody else."""
+def workers_of(client, model):
+    """Whom to ask: ``client``, or the current one, or nobody else, who learns with ``model``."""
     if client is not None:
         return There(client)
     distributed = optional("distributed", "dask")
     try:
         return There(distributed.default_client())
     except ValueError:
-        return Here()
+        return Here(model)

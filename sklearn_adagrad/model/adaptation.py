@@ -3,7 +3,9 @@
 import numpy as np
 
 from ..arithmetic.lanes import padded
+from ..arithmetic.rounding import noise_of
 from ..arithmetic.tuples import record_of, replaced
+from ..formulas.batches import Batched
 from ..formulas.rules import (
     Frozen,
     Settings,
@@ -49,6 +51,17 @@ def change(bound, record, gradient, share, t, is_intercept=False):
     rule = bound.intercept_rule if is_intercept else bound.rule
     record, row = up_to_date(bound, advanced(rule, record, gradient, row), t + 1, is_intercept)
     return weight(bound.rule, record, row) - before
+
+
+def with_sum(bound, record, gradient, t, is_intercept=False):
+    """``record`` with ``gradient`` in the sum of the batch that begins after ``t`` rows."""
+    rule = bound.intercept_rule if is_intercept else bound.rule
+    batched = next(each for each in chain(rule) if isinstance(each, Batched))
+    noise = noise_of(t + 1, gradient)
+    row = replaced(_context(bound, record, t, is_intercept), "noise", noise)
+    record = settled(rule, record, t, row)
+    row = replaced(_context(bound, record, t + 1, is_intercept), "noise", noise)
+    return advanced(batched, record, gradient, row)
 
 
 def _context(bound, record, t, is_intercept):
