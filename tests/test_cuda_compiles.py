@@ -144,6 +144,10 @@ def test_rows_that_lie_on_another_gpu(monkeypatch):
     monkeypatch.setattr(cuda, "current_context", lambda: here)
     with pytest.raises(ValueError, match=r"memory of GPU 1.* GPU 0 .*device='cuda:1'"):
         device.lying(GpuArray(None, np.ones(3).__array_interface__))
+    here.device.id = 1
+    view = SimpleNamespace(bind=lambda: "without its stream")
+    monkeypatch.setattr(cuda, "as_cuda_array", lambda item: view)
+    assert device.lying(GpuArray(None, np.ones(3).__array_interface__)) == "without its stream"
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -97,7 +97,7 @@ def lying(item):
             f"An array lies in the memory of GPU {other}, but GPU {gpu} is to read it. "
             f"Set device='cuda:{other}', or copy the array."
         )
-    return cuda.as_cuda_array(item)
+    return cuda.as_cuda_array(item).bind()  # its stream has come to an end: copies wait again
 
 
 def number_of(item):
@@ -106,6 +106,7 @@ def number_of(item):
         return 0
     from numba import cuda
 
+    cuda.current_context()  # or the driver might not answer
     driver = cuda.cudadrv.driver
     attribute = driver.binding.CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
     pointer = driver.binding.CUdeviceptr(item.about["data"][0])
