@@ -52,7 +52,9 @@ def _parse():
     parser.add_argument("--adult", metavar="FILE", help="Adult as libsvm rows (a9a)")
     parser.add_argument("--newsgroups", metavar="FILE", help="20 newsgroups")
     parser.add_argument("--criteo", metavar="FILE", help="Criteo-format clicks, for published")
-    parser.add_argument("--data", metavar="FOLDER", help="real data, for no_tuning and batches")
+    parser.add_argument(
+        "--data", metavar="FOLDER", help="real data, for no_tuning, batches, merging"
+    )
     parser.add_argument("--markdown", action="store_true", help="print only the tables")
     parser.add_argument("--write", metavar="PAGE", help="also put the tables into this page")
     parser.add_argument("--targets", metavar="PAGE", help="and the targets into this one")

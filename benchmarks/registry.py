@@ -29,6 +29,7 @@ NAMES = (
     "no_tuning",
     "nothing_set",
     "batches",
+    "merging",
     "threads",
     "cuda",
 )

@@ -32,6 +32,11 @@ _HEADINGS = {
     "progressive": "progressive",
     "held_out": "held out",
     "three_passes": "held out, three passes",
+    "best": "best model",
+    "average": "average",
+    "vw": "by accumulators",
+    "merged": "merge",
+    "chosen": "merge, with rows",
     "target": "target",
     "measured": "measured",
     "published": "published",
@@ -85,6 +90,8 @@ def _number(column, value):
         return f"{float(f'{value:.3g}'):,.0f}"
     if column in ("log_loss", "accuracy", "cv_accuracy", "calibration_error"):
         return f"{value:.4f}"
+    if column in ("best", "average", "vw", "merged", "chosen"):
+        return f"{value:.3f}"
     if column in ("loss", "quotient", "r2", "progressive", "held_out", "three_passes"):
         return f"{value:.4g}"
     return f"{value:.2f}" if value < 100 else f"{value:.0f}"

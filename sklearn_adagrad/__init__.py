@@ -6,6 +6,7 @@ from . import fields, losses, rules
 from .estimators.classifier import AdagradClassifier
 from .estimators.regressor import AdagradRegressor
 from .hashing.hasher import FieldHasher
+from .merging import merge
 from .saving import load, save
 from .search.classifier import AdagradClassifierCV
 from .search.regressor import AdagradRegressorCV
@@ -20,6 +21,7 @@ __all__ = [
     "fields",
     "load",
     "losses",
+    "merge",
     "rules",
     "save",
 ]

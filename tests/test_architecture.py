@@ -67,9 +67,19 @@ FLOORS = {
 }
 # The files beside them.
 FACES = {
-    "__init__": {"estimators", "fields", "hashing", "losses", "rules", "saving", "search"},
+    "__init__": {
+        "estimators",
+        "fields",
+        "hashing",
+        "losses",
+        "merging",
+        "rules",
+        "saving",
+        "search",
+    },
     "fields": {"hashing"},
     "losses": {"formulas"},
+    "merging": {"_types", "estimators", "formulas", "model"},
     "rules": {"arithmetic", "formulas"},
     "saving": {
         "dask",

@@ -21,17 +21,22 @@ class Rows(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A block that can be loaded: its name, and what Dask computes."""
+    """A block that can be loaded: its name, and a call with arguments that Dask may compute."""
 
     name: str
-    delayed: Any
+    function: Any
+    args: tuple
+
+    def delayed(self):
+        """The call as a task of its own."""
+        return optional("dask", "dask").delayed(self.function, pure=False)(*self.args)
 
 
 def blocks_of(X, y=None, sample_weight=None):
     """The blocks of a Dask array and its targets, or of a list of readers or of chunks."""
-    delayed = optional("dask", "dask").delayed
+    optional("dask", "dask")
     if hasattr(X, "to_delayed") and hasattr(X, "rechunk"):
-        return _blocks_of_array(X, y, sample_weight, delayed)
+        return _blocks_of_array(X, y, sample_weight)
     if not isinstance(X, list | tuple):
         raise TypeError(
             f"X is of type {type(X).__name__}: it must be a Dask array (a dataframe has "
@@ -45,13 +50,13 @@ def blocks_of(X, y=None, sample_weight=None):
     blocks = []
     for n, each in enumerate(X):
         if isinstance(each, Reader):
-            blocks.append(Block(f"block {n}, {each!r}", delayed(_read)(each)))
+            blocks.append(Block(f"block {n}, {each!r}", _read, (each,)))
         else:
-            blocks.append(Block(f"block {n}", delayed(_rows_of_chunk)(each)))
+            blocks.append(Block(f"block {n}", _rows_of_chunk, (each,)))
     return blocks
 
 
-def _blocks_of_array(X, y, sample_weight, delayed):
+def _blocks_of_array(X, y, sample_weight):
     if y is None:
         raise ValueError("y is missing: a Dask array needs targets.")
     X = X.rechunk({1: -1})
@@ -68,10 +73,7 @@ def _blocks_of_array(X, y, sample_weight, delayed):
                 f"rechunk one of them."
             )
         parts.append(each.rechunk(dict.fromkeys(range(1, each.ndim), -1)).to_delayed().ravel())
-    return [
-        Block(f"block {n}", delayed(_rows_of)(*each))
-        for n, each in enumerate(zip(*parts, strict=True))
-    ]
+    return [Block(f"block {n}", _rows_of, each) for n, each in enumerate(zip(*parts, strict=True))]
 
 
 def _read(reader):

@@ -27,6 +27,15 @@ def _about(block):
         raise
 
 
+@contextlib.contextmanager
+def _noted(seat, kinds):
+    """Remember that a seat is lost if one of these errors is raised."""
+    try:
+        yield
+    except kinds as loss:
+        seat.loss = loss
+
+
 class Lane:
     """Every so manieth block: the one that is being learnt, and the next, which is loaded."""
 
@@ -60,11 +69,11 @@ class Lane:
     def _there(self, tries=_TRIES):
         """How many rows the block at hand has, once a learner has it."""
         if not self.seat.loss:
-            try:
-                with _about(self.block):
-                    return self._handed.n_rows()
-            except Lost as loss:
-                self.seat.loss = loss
+            with _noted(self.seat, Lost), _about(self.block):
+                count = self._handed.n_rows.result()
+                if count is None:
+                    raise Lost("A worker was there again, but without its learner.")
+                return count
         if not tries:
             raise RuntimeError(
                 f"Workers were lost whenever they loaded {self.block.name}."
@@ -74,8 +83,10 @@ class Lane:
 
     def rows(self):
         """The rows of the block at hand."""
-        with _about(self.block):
-            return self._handed.rows()
+        while True:
+            with _noted(self.seat, Lost), _about(self.block):
+                return self._handed.rows.result()
+            self._there()
 
     def part(self, moment, last):
         """What a learner is to know of the rows until ``last``."""
@@ -190,21 +201,12 @@ def _learnt(round_, plan, places):
         part = lane.part(moment, last)
         parts.setdefault(lane.seat, {})[n] = part
     calls = []
-    for seat, own in parts.items():
-        with _noted(seat):
+    for seat, own in parts.items():  # whatever is raised is Dask's: learners return their errors
+        with _noted(seat, Exception):
             calls.append((seat, seat.learn(round_, own, len(plan))))
     for seat, call in calls:
-        with _noted(seat):
+        with _noted(seat, Exception):
             yield call.result()
-
-
-@contextlib.contextmanager
-def _noted(seat):
-    """Take whatever Dask raises for a loss: what a learner itself finds wrong is returned."""
-    try:
-        yield
-    except Exception as loss:
-        seat.loss = loss
 
 
 def _root(n):

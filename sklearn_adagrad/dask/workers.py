@@ -4,12 +4,15 @@ Both have ``seat(share)``, where a learner sits: ``share``, in [0, 1), is which 
 is to learn. A seat loads blocks (``load``), and learns (``learn``).
 """
 
+import contextlib
 import itertools
 import uuid
 from typing import Any, NamedTuple
 
 from .._optional import optional
 from .learner import Learner, hand_over
+
+_PATIENCE = 1.0  # seconds until somebody looks whether a worker is still there
 
 
 class Lost(Exception):
@@ -37,7 +40,7 @@ class Here:
         return self
 
     def load(self, block):
-        number, rows = next(self._numbers), block.delayed.compute(scheduler="synchronous")
+        number, rows = next(self._numbers), block.delayed().compute(scheduler="synchronous")
         self._learner.take(number, rows)
         return Handed(number, Done(rows), Done(rows.X.shape[0]))
 
@@ -45,25 +48,12 @@ class Here:
         return Done(self._learner.learn(None, parts, n))
 
 
-class Handed:
+class Handed(NamedTuple):
     """A block in the hands of a learner, once it is loaded."""
 
-    def __init__(self, number, rows, n_rows):
-        self.number, self._rows, self._n_rows = number, rows, n_rows
-
-    def rows(self):
-        return self._rows.result()
-
-    def n_rows(self):
-        """How many rows it has; ``Lost`` if its learner is, or what went wrong as it was loaded."""
-        try:
-            count = self._n_rows.result()
-        except Exception as error:
-            self._rows.result()
-            raise Lost from error
-        if count is None:
-            raise Lost("Rows went to another worker than their learner's.")
-        return count
+    number: int  # what it was handed as
+    rows: Any
+    n_rows: Any  # the result of it raises ``Lost`` if its learner is
 
 
 class Round(NamedTuple):
@@ -87,7 +77,10 @@ class There:
             return self.seat(share)
         address = addresses[int(share * len(addresses))]
         if address not in self._seats or self._seats[address].loss:
-            self._seats[address] = _Seat(self._client, address)
+            with contextlib.suppress(Lost):
+                self._seats[address] = _Seat(self._client, address)
+                return self._seats[address]
+            return self.seat(share)
         return self._seats[address]
 
 
@@ -96,16 +89,26 @@ class _Seat:
 
     def __init__(self, client, address):
         self.loss, self._round, self._numbers = None, None, itertools.count()
-        self._client, self._name = client, f"learner-{uuid.uuid4().hex}"
-        self._there = {"workers": [address], "allow_other_workers": True}
-        self._actor = client.submit(Learner, self._name, actor=True, key=self._name, **self._there)
-        self._learner = self._actor.result()
+        self._client, self._address = client, address
+        self._name = f"learner-{uuid.uuid4().hex}"
+        actor = client.submit(Learner, self._name, actor=True, key=self._name, workers=[address])
+        self._learner = _Awaited(actor, self).result()
+
+    def __repr__(self):
+        return f"The worker at {self._address}"
+
+    def is_there(self):
+        return self._address in self._client.nthreads()
 
     def load(self, block):
         number = next(self._numbers)
-        rows = self._client.compute(block.delayed, **self._there)
-        n_rows = self._client.submit(hand_over, self._name, number, rows, pure=False, **self._there)
-        return Handed(number, rows, n_rows)
+        with optional("dask", "dask").annotate(workers=[self._address]):
+            call = block.delayed()
+        rows = self._client.compute(call)  # out of there: what it needs may be anywhere
+        n_rows = self._client.submit(
+            hand_over, self._name, number, rows, pure=False, workers=[self._address]
+        )
+        return Handed(number, _Awaited(rows, self), _Awaited(n_rows, self))
 
     def learn(self, round_, parts, n):
         given = round_.model
@@ -114,7 +117,23 @@ class _Seat:
         elif self._round == round_.number - 1 and round_.news is not None:
             given = round_.news
         self._round = round_.number
-        return self._learner.learn(given, parts, n)
+        return _Awaited(self._learner.learn(given, parts, n), self)
+
+
+class _Awaited(NamedTuple):
+    """What a worker is to find; Dask would wait for ever for one that is lost."""
+
+    future: Any
+    seat: _Seat
+
+    def result(self):
+        while not self.future.done():
+            try:
+                return self.future.result(timeout=_PATIENCE)
+            except TimeoutError:
+                if not self.seat.is_there():
+                    raise Lost(f"{self.seat} is not there any more.") from None
+        return self.future.result()
 
 
 def workers_of(client, model):

@@ -38,7 +38,7 @@ def compact(bound, state):
     began, table = _beginning(bound, state), state.tables["weights"]
     if began is None:
         return state.tables, state.beside
-    differs = _differs(table, began.tables["weights"])
+    differs = differing(table, began.tables["weights"])
     for each in by_feature(state.beside):
         differs |= state.beside[each] != began.beside[each]
     places = np.flatnonzero(differs)
@@ -83,8 +83,8 @@ def _new_state(bound, n_features, dtype, n_heads):
     return new_state(bound, n_features, dtype, n_heads // bound.n_candidates)
 
 
-def _differs(table, other):
-    """Which records of two tables differ in some bit."""
+def differing(table, other):
+    """Which records of two tables differ in some bit, as an array of bools."""
     a, b = _words(table), _words(other)
     if a.shape[1] > _FEW:
         return (a != b).any(axis=1)
