@@ -25,7 +25,7 @@ FLOORS = {
     "input": {"_sklearn", "arithmetic"},
     "model": {"arithmetic", "formulas"},
     "engines": {"_optional", "arithmetic", "formulas", "input", "model"},
-    "optim": {"_types", "arithmetic", "engines", "formulas", "model"},
+    "optim": {"_types", "arithmetic", "engines", "formulas", "input", "model"},
     "hashing": {"_optional", "_sklearn", "arithmetic", "input"},
     "readers": {"arithmetic", "hashing", "input"},
     "files": {"_optional"},

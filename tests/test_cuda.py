@@ -273,8 +273,9 @@ def test_a_copy_is_a_model_of_its_own():
 def test_what_is_refused(parameters):
     X, y, weights = problem()
     model = AdagradRegressor(device="cuda", **parameters)
-    with pytest.raises(ValueError, match="device='cuda' cannot"):
-        model.partial_fit(X, y, weights)
+    for device in ("cuda", "cuda:0"):
+        with pytest.raises(ValueError, match=f"^device='{device}' cannot"):
+            model.set_params(device=device).partial_fit(X, y, weights)
     assert not hasattr(model, "t_")
 
 

@@ -13,16 +13,22 @@ import numpy as np
 import pytest
 from common import random_rows
 from stacks import BATCHED, CASES, N_FEATURES, model_of, name_of
+from test_optimizer import SHAPE
+from test_optimizer import STACKS as OPTIMIZERS
 
 from sklearn_adagrad import AdagradClassifier, AdagradClassifierCV, AdagradRegressor
 from sklearn_adagrad.formulas.losses import CLASSIFICATION, REGRESSION
+from sklearn_adagrad.optim import Optimizer, SparseRows
+from sklearn_adagrad.rules import Clipped
 
 pytest.importorskip("numba_cuda", reason="numba-cuda[cu13] is not installed")
 from numba import cuda
 from numba.cuda import api, compiler, dispatcher
+from on_gpu import Csr, there
 
-from sklearn_adagrad.engines.cuda import device, engine, loops
+from sklearn_adagrad.engines.cuda import device, engine, loops, steps
 from sklearn_adagrad.estimators import fitted
+from sklearn_adagrad.input.gpu import GpuArray
 
 try:
     cuda.compile_ptx(lambda: None, (), cc=(9, 0))
@@ -39,9 +45,8 @@ def compiled(monkeypatch):
     found, asked, gpu = [], {}, SimpleNamespace(compute_capability=(9, 0))
     for module in (api, compiler, dispatcher):
         monkeypatch.setattr(module, "get_current_device", lambda: gpu, raising=False)
-    here = SimpleNamespace(gpus={0: nullcontext()})
-    for module in (device, engine):
-        monkeypatch.setattr(module, "found", lambda number: here)
+    monkeypatch.setattr(engine, "require", lambda number, device: None)
+    monkeypatch.setattr(cuda, "gpus", {0: nullcontext()})
     monkeypatch.setattr(device, "IS_SIMULATED", True)  # arrays stay those of NumPy
 
     def run(function, size, *arguments):
@@ -55,8 +60,9 @@ def compiled(monkeypatch):
         code, _ = cuda.compile_ptx(function, kinds, device=False, abi="numba", **options)
         found.append((function.__name__, code))
 
-    monkeypatch.setattr(engine, "run", run)
-    monkeypatch.setattr(fitted, "engine_of", lambda name: engine.Engine(0))
+    for module in (engine, steps):
+        monkeypatch.setattr(module, "run", run)
+    monkeypatch.setattr(fitted, "engine_of", lambda name: engine.Engine(0, name))
     return found
 
 
@@ -114,6 +120,49 @@ def test_candidates(compiled):
     search = AdagradClassifierCV(lr=[0.1, 0.5], alpha=[0.0, 0.1], device="cuda")
     search.partial_fit(np.eye(4, dtype=np.float32), [0, 1, 0, 1], classes=[0, 1])
     check(compiled, ["learn_row_by_row"])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_that_lie_on_the_gpu(compiled, dtype):
+    X = Csr(random_rows(np.random.default_rng(0), 6, 5, 0.5, dtype))
+    model = AdagradRegressor(lr=0.1, device="cuda", max_iter=1, tol=None, early_stopping=True)
+    model.fit(X, np.ones(6))
+    learnt = ["learn_row_by_row", "inspect_rows", "score_rows"]
+    check(compiled, ["inspect_rows", "take_rows", *learnt])
+
+
+def test_rows_that_lie_on_another_gpu(monkeypatch):
+    """Of which the driver tells: no GPU is asked here."""
+    monkeypatch.setattr(device, "IS_SIMULATED", False)
+    attribute = SimpleNamespace(CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL=9)
+    driver = SimpleNamespace(
+        binding=SimpleNamespace(CUpointer_attribute=attribute, CUdeviceptr=int),
+        driver=SimpleNamespace(cuPointerGetAttribute=lambda what, pointer: what - 8),
+    )
+    monkeypatch.setattr(cuda.cudadrv, "driver", driver)
+    here = SimpleNamespace(device=SimpleNamespace(id=0))
+    monkeypatch.setattr(cuda, "current_context", lambda: here)
+    with pytest.raises(ValueError, match=r"memory of GPU 1.* GPU 0 .*device='cuda:1'"):
+        device.lying(GpuArray(None, np.ones(3).__array_interface__))
+    here.device.id = 1
+    view = SimpleNamespace(bind=lambda: "without its stream")
+    monkeypatch.setattr(cuda, "as_cuda_array", lambda item: view)
+    assert device.lying(GpuArray(None, np.ones(3).__array_interface__)) == "without its stream"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("settings", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_optimizers(compiled, settings, dtype):
+    array, optimizer = there(np.zeros(SHAPE, dtype)), Optimizer(**settings)
+    optimizer.step(array, there(np.ones(SHAPE, dtype)))
+    optimizer.step(array, SparseRows([3, 1, 3], there(np.ones((3, 3), dtype))))
+    check(compiled, ["step_dense", "add_rows", "step_rows"])
+
+
+def test_an_optimizer_with_a_norm(compiled):
+    array = there(np.zeros(3))
+    Optimizer(Clipped("adagrad", norm=1.0)).step(array, there(np.ones(3)))
+    check(compiled, ["find_largest", "add_squares", "step_dense"])
 
 
 class Decimal(NamedTuple):

@@ -1,4 +1,4 @@
-"""``test_cuda`` in numba's simulator, which runs a GPU's threads as threads of Python."""
+"""The tests of a GPU in numba's simulator, which runs a GPU's threads as threads of Python."""
 
 import importlib.util
 import os
@@ -14,11 +14,12 @@ HERE = Path(__file__).parent
 @pytest.mark.skipif(
     importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed"
 )
-def test_in_the_simulator():
+@pytest.mark.parametrize("name", ["test_cuda.py", "test_cuda_rows.py", "test_cuda_optimizer.py"])
+def test_in_the_simulator(name):
     command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"]
     known = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}
     done = subprocess.run(
-        [*command, str(HERE / "test_cuda.py")], cwd=HERE.parent, env=known, capture_output=True,
+        [*command, str(HERE / name)], cwd=HERE.parent, env=known, capture_output=True,
         text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]

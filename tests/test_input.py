@@ -338,3 +338,39 @@ def test_split_that_cannot_be_made():
         weights = np.zeros(ROWS)
         weights[3] = 1.0
         assert_refused(model, "fit", "of 1 rows", X, y, sample_weight=weights)
+
+
+class OnGpu:
+    """What is known of an array in a GPU's memory without reading it."""
+
+    __cuda_array_interface__ = {"shape": (2,), "typestr": "<f8", "data": (1, False), "version": 3}  # noqa: RUF012
+    shape = (2, 1)
+
+
+class SparseOnGpu:
+    format, shape, data = "csr", (2, 1), OnGpu()
+
+
+@every_estimator
+@pytest.mark.parametrize("X", [OnGpu(), SparseOnGpu()], ids=["dense", "sparse"])
+def test_what_lies_on_a_gpu_is_not_copied_unasked(estimator, X):
+    rows, y = np.eye(2), np.array([0, 1])
+    model = estimator(lr=0.1, max_iter=1, tol=None).fit(rows, y)
+    before = model.coef_
+    for call, name in (
+        (lambda: model.partial_fit(X, y), "X"),
+        (lambda: model.fit(X, y), "X"),
+        (lambda: model.predict(X), "X"),
+        (lambda: model.partial_fit(rows, OnGpu()), "y"),
+        (lambda: model.partial_fit(rows, y, sample_weight=OnGpu()), "sample_weight"),
+    ):
+        with pytest.raises(TypeError, match=rf"^{name} lies in a GPU's memory.*{name}\.get\(\)"):
+            call()
+    np.testing.assert_array_equal(model.coef_, before)
+
+
+@every_estimator
+def test_columns_may_have_any_name(estimator):
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame({"format": [1.0, 2.0], "indptr": [0.5, 0.0]})
+    assert estimator(lr=0.1, max_iter=1, tol=None).fit(X, [0, 1]).n_features_in_ == 2

@@ -48,4 +48,4 @@ def engine_of(device):
         raise ValueError(f"device={device!r} must be 'cpu', 'cuda', or one GPU such as 'cuda:1'.")
     from .cuda.engine import Engine
 
-    return Engine(int(gpu[1] or 0))
+    return Engine(int(gpu[1] or 0), device)

@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 
 from ..formulas.rules import factor
 from ..input.checks import check_rows, check_target, check_weights, take_rows
+from ..input.gpu import GpuArray, check_gpu_rows, is_on_gpu
 from ..input.rows import bits_of
 from ..input.sealed import trusting
 from ..model.binding import AUTO, unstacked
@@ -157,10 +158,17 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
 
         Without a ``dtype`` they are a model's first. ``suffix`` is that of the arguments' names.
         """
-        inspect, reset = trusting(self._engine.inspect), dtype is None
-        rows, n_features, max_abs = check_rows(
-            self, X, reset=reset, dtype=dtype, inspect=inspect, name=f"X{suffix}"
-        )
+        engine, about = self._engine, {"reset": dtype is None, "dtype": dtype, "name": f"X{suffix}"}
+        if engine.learns_elsewhere and is_on_gpu(X):
+            rows, n_features, max_abs = check_gpu_rows(self, X, engine=engine, **about)
+        else:
+            inspect = trusting(engine.inspect)
+            rows, n_features, max_abs = check_rows(self, X, inspect=inspect, **about)
+        if engine.learns_elsewhere:  # a few numbers for each row
+            y, sample_weight = (
+                engine.fetched(GpuArray(each)) if is_on_gpu(each) else each
+                for each in (y, sample_weight)
+            )
         n_rows = len(rows.indptr) - 1
         y = check_target(self, y, n_rows, f"y{suffix}")
         weights = check_weights(sample_weight, n_rows, f"sample_weight{suffix}")
@@ -200,7 +208,7 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
                     f"{self.validation_fraction:g} of {len(usable)} rows: {error}"
                 ) from error
             learnt = learnt if self.shuffle else np.sort(learnt)
-            return usable[learnt], _take(problem, usable[judged], self.n_features_in_)
+            return usable[learnt], self._take(problem, usable[judged])
         if len(given) < 2:
             raise ValueError("X_val and y_val must be given together.")
         if self.early_stopping in (False, "auto"):
@@ -253,7 +261,7 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
                 raise self._divergence(problem, row, loss, bound, state)
 
         def take(rows):
-            return _take(problem, rows, self.n_features_in_)
+            return self._take(problem, rows)
 
         def judge(part, bound, state):
             return self._losses_of(part, loss, bound._replace(mixes=False), state, clips=True)
@@ -371,10 +379,14 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
             return FloatingPointError(
                 f"The schedule's factor({t}) is {multiple:g}: it must be finite and at least 0."
             )
-        return divergence(problem, row, self.lr, loss)
+        start, stop = problem.rows.indptr[row : row + 2]
+        values = problem.rows.values[start:stop]
+        values = self._engine.fetched(values) if isinstance(values, GpuArray) else values
+        return divergence(problem, row, values, self.lr, loss)
 
-
-def _take(problem, chosen, n_features):
-    """The ``chosen`` rows of a problem."""
-    rows = take_rows(problem.rows, chosen, n_features)
-    return Problem(rows, problem.targets.take(chosen), problem.weights[chosen], problem.max_abs)
+    def _take(self, problem, chosen):
+        """The ``chosen`` rows of a problem."""
+        is_there = isinstance(problem.rows.values, GpuArray)
+        take = self._engine.taken if is_there else take_rows
+        rows = take(problem.rows, chosen, self.n_features_in_)
+        return Problem(rows, problem.targets.take(chosen), problem.weights[chosen], problem.max_abs)

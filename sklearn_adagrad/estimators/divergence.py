@@ -10,16 +10,12 @@ from ..model.binding import AUTO
 _HUGE = 1e9
 
 
-def divergence(problem, row, lr, loss):
-    """The error for a ``row`` whose score or gradient is out of range, with its remedy."""
-    rows = problem.rows
-    values = np.abs(rows.values[rows.indptr[row] : rows.indptr[row + 1]].astype(np.float64))
+def divergence(problem, row, values, lr, loss):
+    """The error for a ``row`` of these ``values`` whose score or gradient is out of range."""
+    dtype, values = values.dtype, np.abs(values.astype(np.float64))
     sizes = problem.targets.sizes()
     target = float(sizes[row])
-    said = (
-        f"Training diverged: the score or a gradient of row {row} is out of range for "
-        f"{rows.values.dtype}."
-    )
+    said = f"Training diverged: the score or a gradient of row {row} is out of range for {dtype}."
     for size, what, remedy in (
         (values.max(initial=0.0), "a value", "scale the features, for instance with "
          "sklearn.preprocessing.MaxAbsScaler"),

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_array, column_or_1d, validate_data
 from .._sklearn import _check_n_features
 from ..arithmetic.jit import read_only
 from .broken import name_of, refuse_broken, refuse_not_finite
+from .gpu import refuse_on_gpu
 from .labels import refuse_missing
 from .rows import Rows, bits_of
 
@@ -28,6 +29,7 @@ def check_rows(estimator, X, *, reset, inspect, dtype=None, name="X"):
     keeps float32 and float64 as they are. ``inspect`` is that of an engine, or one that also scores
     the rows while it has them at hand.
     """
+    refuse_on_gpu(X, name)
     dtypes = _FLOATS if dtype is None else (np.dtype(dtype),)
     is_sparse = sparse.issparse(X)
     if np.ma.isMaskedArray(X) and np.ma.is_masked(X):
@@ -110,6 +112,7 @@ def check_target(estimator, y, n_rows, name="y"):
             f"{type(estimator).__name__} requires {name} to be passed, but the target {name} is "
             "None."
         )
+    refuse_on_gpu(y, name)
     if sparse.issparse(y):
         if y.ndim == 2:
             refuse_broken(y, name)
@@ -162,6 +165,7 @@ def check_weights(sample_weight, n_rows, name="sample_weight"):
     """Return the weights of the rows as float64: finite and not negative."""
     if sample_weight is None:
         return np.ones(n_rows)
+    refuse_on_gpu(sample_weight, name)
     if isinstance(sample_weight, Real | np.ndarray) and np.ndim(sample_weight) == 0:
         sample_weight = np.full(n_rows, sample_weight)
     if np.ma.isMaskedArray(sample_weight):

@@ -1,11 +1,14 @@
 """What parameters and gradients must be like."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..engines.cpu.steps import add_repeats, find_firsts
+from ..engines.cuda.steps import Gpu, sparse_gradient
+from ..input.gpu import GpuArray, is_on_gpu
 
 
 class SparseRows(NamedTuple):
@@ -57,7 +60,9 @@ def _buckets(size):
 
 
 def checked_parameter(array, n):
-    """``array`` if it can be learnt in place."""
+    """``array`` if it can be learnt in place; as a ``GpuArray`` if it lies in a GPU's memory."""
+    if is_on_gpu(array):
+        return _checked_on_gpu(array, f"params[{n}]", writes=True)
     if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
         kind = getattr(array, "dtype", type(array).__name__)
         raise TypeError(f"params[{n}] is {kind}: it must be an ndarray of float32 or float64.")
@@ -75,6 +80,14 @@ def _refuse_other_arrays(array, name):
 
 def prepared(grad, array, n, scratch):
     """The gradient of ``array`` as the kernels take it: flat and of its dtype, or ``_Rows``."""
+    if isinstance(array, GpuArray):
+        return _prepared_on_gpu(grad, array, n)
+    for each in grad if isinstance(grad, SparseRows) else (grad,):
+        if is_on_gpu(each):
+            raise TypeError(
+                f"grads[{n}] lies in a GPU's memory, but params[{n}] in the processor's: copy one "
+                "of them to the other."
+            )
     if isinstance(grad, SparseRows):
         return _prepared_rows(grad, array, n, scratch)
     _refuse_other_arrays(grad, f"grads[{n}]")
@@ -88,8 +101,23 @@ def _prepared_rows(grad, array, n, scratch):
     for each, what in ((grad.indices, "indices"), (grad.values, "values")):
         _refuse_other_arrays(each, f"grads[{n}].{what}")
     indices, values = np.asarray(grad.indices), np.asarray(grad.values)
+    indices = _checked_indices(indices, values, array, n)
+    size = len(indices)
+    table, firsts, repeats = scratch.room(size)
+    count = find_firsts(indices, len(array), table, firsts, repeats)
+    if count < 0:
+        _refuse_index(indices, array, n)
+    flat = _numbers(values, array, n)
+    if count < size:
+        flat = flat.copy()
+        add_repeats(flat.reshape(size, -1), repeats[: size - count])
+    return _Rows(indices, firsts[:count], flat)
+
+
+def _checked_indices(indices, values, array, n):
+    """The indices of rows as int64, if they fit the values and the array."""
     indices = indices if indices.size else indices.astype(np.int64)
-    if not array.ndim:
+    if not array.shape:
         raise ValueError(f"params[{n}] is a single number and has no rows.")
     if indices.ndim != 1 or indices.dtype.kind not in "iu":
         raise TypeError(f"grads[{n}].indices must be integers in one dimension.")
@@ -98,17 +126,52 @@ def _prepared_rows(grad, array, n, scratch):
             f"grads[{n}].values has shape {values.shape}: it must be "
             f"{(len(indices), *array.shape[1:])}, a row of params[{n}] for each index."
         )
-    indices, size = np.ascontiguousarray(indices, np.int64), len(indices)
-    table, firsts, repeats = scratch.room(size)
-    count = find_firsts(indices, len(array), table, firsts, repeats)
-    if count < 0:
-        wrong = indices[(indices < 0) | (indices >= len(array))][0]
-        raise IndexError(f"grads[{n}].indices has {wrong}, but params[{n}] has {len(array)} rows.")
-    flat = _numbers(values, array, n)
-    if count < size:
-        flat = flat.copy()
-        add_repeats(flat.reshape(size, -1), repeats[: size - count])
-    return _Rows(indices, firsts[:count], flat)
+    return np.ascontiguousarray(indices, np.int64)
+
+
+def _refuse_index(indices, array, n):
+    wrong = indices[(indices < 0) | (indices >= len(array))][0]
+    raise IndexError(f"grads[{n}].indices has {wrong}, but params[{n}] has {len(array)} rows.")
+
+
+def _checked_on_gpu(array, name, *, writes=False):
+    """``array``, in a GPU's memory, as a ``GpuArray``."""
+    array = GpuArray(array)
+    if array.dtype not in (np.float32, np.float64):
+        raise TypeError(f"{name} is {array.dtype}: it must be float32 or float64.")
+    if not array.has_no_gaps or (writes and array.about["data"][1]):
+        raise ValueError(f"{name} must be C-contiguous{' and writeable' if writes else ''}.")
+    return array
+
+
+def _prepared_on_gpu(grad, array, n):
+    """The gradient of an ``array`` in a GPU's memory: flat, or a ``SparseGradient``."""
+    is_sparse = isinstance(grad, SparseRows)
+    values = grad.values if is_sparse else grad
+    if not is_on_gpu(values):
+        raise TypeError(
+            f"grads[{n}] lies in the processor's memory, but params[{n}] in a GPU's: copy one of "
+            "them to the other."
+        )
+    values, gpu = _checked_on_gpu(values, f"grads[{n}]"), Gpu(array)
+    if values.dtype != array.dtype:
+        raise TypeError(
+            f"grads[{n}] is {values.dtype}, params[{n}] {array.dtype}: convert one of them, in the "
+            "GPU's memory."
+        )
+    if values.size and array.size and Gpu(values).number != gpu.number:
+        raise ValueError(f"grads[{n}] and params[{n}] lie in the memory of different GPUs.")
+    if not is_sparse:
+        if values.shape != array.shape:
+            raise ValueError(f"grads[{n}] has shape {values.shape}, params[{n}] {array.shape}.")
+        return values.flat()
+    indices = grad.indices
+    if is_on_gpu(indices):
+        indices = gpu.fetched(GpuArray(indices))
+    indices = _checked_indices(np.asarray(indices), values, array, n)
+    if ((indices < 0) | (indices >= len(array))).any():
+        _refuse_index(indices, array, n)
+    return sparse_gradient(indices, values.flat(), math.prod(array.shape[1:]))
 
 
 def _numbers(values, array, n):

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._types import Rule
+from ..engines.cuda.steps import Gpu
 from ..formulas.rules import is_importance_aware, is_scale_free
+from ..input.gpu import GpuArray, is_on_gpu
 from ..model.binding import bind
 from ._gradients import SparseRows, checked_parameter, prepared
-from ._parameter import Parameter, ready, step
+from ._parameter import Parameter, flat, ready, step
 
 _NUMBERS = ("lr", "eps", "lr_decay", "initial_accumulator_value", "l1_ratio")
 _MOST_STEPS = 2**53
@@ -19,10 +21,12 @@ _OF_RULES = operator.itemgetter("rule", "alpha", "floor_eps", *_NUMBERS)
 
 
 class Optimizer:
-    """An update rule for NumPy arrays whose gradients come from elsewhere.
+    """An update rule for arrays whose gradients come from elsewhere.
 
     The rules are those of the estimators. Arrays are changed in place; dense gradients change all
-    of an array, sparse ones only the rows that they name.
+    of an array, sparse ones only the rows that they name. Arrays of NumPy are learnt on the
+    processor. Those of CuPy, PyTorch and others with ``__cuda_array_interface__`` are learnt on the
+    GPU in whose memory they lie: experimental, see :doc:`devices`.
 
     Parameters
     ----------
@@ -138,10 +142,11 @@ class Optimizer:
         ----------
         params : ndarray or sequence of ndarray
             The arrays to learn: float32 or float64, C-contiguous and writeable, the same number
-            and shapes in every call.
+            and shapes in every call. Of NumPy, or in a GPU's memory.
         grads : array-like, SparseRows, None, or a sequence of them
             The gradient of each: an array of its shape; :class:`SparseRows`, which touches only
             the rows that it names; or None, which leaves the array and its number of steps alone.
+            Of an array in a GPU's memory it lies there too, and has its dtype.
 
         Raises
         ------
@@ -159,7 +164,7 @@ class Optimizer:
             bound, scale = self._bind(group, arrays[n].dtype), _scale(group)
             parameters[n] = ready(parameters[n], arrays[n], bound)
             grad = prepared(grads[n], arrays[n], n, parameters[n].scratch)
-            plan.append((parameters[n], arrays[n].reshape(-1), grad, bound, scale))
+            plan.append((parameters[n], flat(arrays[n]), grad, bound, scale))
         self._parameters = parameters
         for each in plan:
             step(*each)
@@ -174,7 +179,8 @@ class Optimizer:
         """
         for array, parameter in self._known(params):
             if parameter is not None:
-                parameter.settle(array.reshape(-1))
+                parameter.follow(array)
+                parameter.settle(flat(array))
 
     def averages(self, params: NDArray | Sequence[NDArray]) -> list[NDArray]:
         """Copies of the weights to predict with: with ``Averaged``, their means over all steps.
@@ -187,14 +193,17 @@ class Optimizer:
         Returns
         -------
         list of ndarray
-            One for each array, of its shape.
+            One for each array, of its shape, in the processor's memory.
         """
-        return [
-            array.copy()
-            if parameter is None
-            else parameter.read(array.reshape(-1)).reshape(array.shape)
-            for array, parameter in self._known(params)
-        ]
+        return [self._average(*each) for each in self._known(params)]
+
+    @staticmethod
+    def _average(array, parameter):
+        if parameter is None:
+            is_there = isinstance(array, GpuArray)
+            return Gpu(array).fetched(array) if is_there else array.copy()
+        parameter.follow(array)
+        return parameter.read(flat(array)).reshape(array.shape)
 
     def state_dict(self) -> dict[str, Any]:
         """All that is needed to continue later: the groups, and what is remembered of each array.
@@ -211,8 +220,9 @@ class Optimizer:
                 state.append(None)
                 continue
             names = [name for name in parameter.like.dtype.names if name != "weight"]
-            arrays = (row.view(parameter.like.dtype[name]).reshape(parameter.shape).copy()
-                      for name, row in zip(names, parameter.memory, strict=True))  # fmt: skip
+            memory, shape = parameter.memory_here(), parameter.shape
+            arrays = (row.view(parameter.like.dtype[name]).reshape(shape).copy()
+                      for name, row in zip(names, memory, strict=True))  # fmt: skip
             about = {"t": parameter.t, "dtype": parameter.dtype.name}
             state.append(about | dict(zip(names, arrays, strict=True)))
         return {"groups": [dict(group) for group in self.groups], "state": state}
@@ -266,7 +276,7 @@ class Optimizer:
     def _checked(self, params):
         """``params`` if they can be learnt, and are what they were."""
         arrays = [checked_parameter(array, n) for n, array in enumerate(params)]
-        if len({id(array) for array in arrays}) < len(arrays):
+        if len({id(array) for array in params}) < len(params):
             raise ValueError("An array is among the params twice.")
         self._expect(arrays)
         return arrays
@@ -355,7 +365,7 @@ def _scale(group):
 
 def _paired(params, grads):
     """Both as lists."""
-    if isinstance(params, np.ndarray):
+    if isinstance(params, np.ndarray) or is_on_gpu(params):
         return [params], [grads]
     if isinstance(grads, SparseRows):
         raise TypeError("grads must be a sequence, as params is: one gradient for each array.")

@@ -32,6 +32,7 @@ from ..estimators.parameters import SEARCHED
 from ..estimators.saving import packed, unpacked
 from ..input.broken import refuse_broken
 from ..input.checks import check_weights
+from ..input.gpu import refuse_on_gpu
 from .folds import Folds, Scoring
 from .scoring import NegLogLoss
 from .team import Team
@@ -114,6 +115,7 @@ class BaseAdagradCV(BaseSearchCV, ABC):
         estimator, candidates = self.estimator, self._candidates()
         scorer, metric = self._get_scorers()
         for each, name in ((X, "X"), (y, "y")):
+            refuse_on_gpu(each, name)
             if (
                 sparse.issparse(each) and each.ndim == 2
             ):  # scikit-learn converts it before anyone looks at it

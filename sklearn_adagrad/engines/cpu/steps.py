@@ -114,21 +114,21 @@ def _step(table, first, gradient, start, length, scale, rule, row):
     """Learn ``gradient[start : start + length]`` for the weights from ``first`` on."""
     rest = length - length % WIDE
     for k in range(np.uintp(0), rest, WIDE):
-        record = _records(table, first + k, SIZE)
+        record = records_at(table, first + k, SIZE)
         g = scale * load_lanes(gradient, start + k, SIZE)
-        record, w = _stepped(rule, record, g, row)
-        _put(table, first + k, record)
+        record, w = stepped(rule, record, g, row)
+        put(table, first + k, record)
         store(table.weights, first + k, w)
     for k in range(rest, length):
-        record = _records(table, first + k, 1)
+        record = records_at(table, first + k, 1)
         g = scale * load_lanes(gradient, start + k, 1)
-        record, w = _stepped(rule, record, g, row)
-        _put(table, first + k, record)
+        record, w = stepped(rule, record, g, row)
+        put(table, first + k, record)
         store(table.weights, first + k, w)
 
 
 @inlined
-def _stepped(rule, record, g, row):
+def stepped(rule, record, g, row):
     """The record after row ``row.t``, with nothing left to be settled, and the weight."""
     row = local(rule, record, row)
     record = settled(rule, record, row.t - 1, row)
@@ -164,13 +164,13 @@ def _alignment(table):
     return table.types[0].dtype.bitwidth // 8
 
 
-def _records(table, i, size):
+def records_at(table, i, size):
     """The records from ``i`` on, in ``size`` lanes."""
     names = table.like.dtype.names
     return record_of(names)(*(field[i : i + size] for field in views(table).values()))
 
 
-@emits(_records, literal=True)
+@emits(records_at, literal=True)
 def _read(table, i, size):
     if not isinstance(size, types.IntegerLiteral):
         return None
@@ -202,14 +202,14 @@ def _ask(table, i):
     return types.none, emit
 
 
-def _put(table, i, record):
+def put(table, i, record):
     """Store the fields of ``record`` that are in ``memory``."""
     for field, value in zip(views(table).values(), record, strict=True):
         if field is not table.weights:
             field[i : i + len(value)] = value
 
 
-@emits(_put)
+@emits(put)
 def _write(table, i, record):
     def emit(context, builder, args):
         places = _places(context, builder, table, args[0], index(context, builder, i, args[1]))

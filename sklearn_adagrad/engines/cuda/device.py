@@ -2,6 +2,7 @@
 
 import functools
 import math
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,14 +11,16 @@ from numba.core import config
 
 from ..._optional import optional
 from ...arithmetic.jit import PART_COMPILERS
+from ...input.gpu import GpuArray
 
 _PACKAGE = __name__.partition(".")[0]
 IS_SIMULATED = bool(config.ENABLE_CUDASIM)
+THREADS = 3 if IS_SIMULATED else 128  # of a block
 
 
-def found(number):
-    """The module ``numba.cuda`` if there is a GPU of this number, or an error."""
-    device = f"device='cuda{f':{number}' if number else ''}'"
+def require(number, device):
+    """Raise an error that names the ``device`` if there is no GPU of this number."""
+    device = f"device={device!r}"
     try:
         optional("numba_cuda", "cuda")
     except ImportError as error:
@@ -31,12 +34,13 @@ def found(number):
         )
     if not 0 <= number < len(cuda.gpus):
         raise ValueError(f"{device} is not here: there are {len(cuda.gpus)} GPU(s), from 'cuda:0'.")
-    return cuda
 
 
 def on_gpu(number, function):
     """What ``function()`` returns, while this GPU is the thread's."""
-    with found(number).gpus[number]:
+    from numba import cuda
+
+    with cuda.gpus[number]:
         return function()
 
 
@@ -44,13 +48,15 @@ def on_gpu(number, function):
 
 
 def there(item):
-    """``item`` with a copy in the GPU's memory of every array in it.
+    """``item`` with a copy in the GPU's memory of every array in it that is not there already.
 
     A kernel cannot be given an array without any element: it gets one of one.
     """
-    if isinstance(item, np.ndarray):
-        if not item.size:
-            item = np.zeros([1] * item.ndim, item.dtype)
+    if isinstance(item, GpuArray) and item.size:
+        return lying(item)
+    if isinstance(item, np.ndarray | GpuArray):
+        if 0 in item.shape:
+            item = np.zeros([1] * len(item.shape), item.dtype)
         return room(item.shape, item.dtype, item)
     if isinstance(item, tuple):
         parts = map(there, item)
@@ -74,8 +80,51 @@ def room(shape, dtype, values=None):
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         raise MemoryError(
             f"The GPU has no {size:,} bytes left. Hash the features to fewer columns, use float32 "
-            "rows, or learn with device='cpu'."
+            "rows, or learn on the processor."
         ) from error
+
+
+def lying(item):
+    """A ``GpuArray`` as kernels take it, where it lies; ValueError if that is another GPU."""
+    if IS_SIMULATED:
+        about = SimpleNamespace(__array_interface__=item.about, owner=item)
+        return np.asarray(about)
+    from numba import cuda
+
+    gpu, other = cuda.current_context().device.id, number_of(item)
+    if other != gpu:
+        raise ValueError(
+            f"An array lies in the memory of GPU {other}, but GPU {gpu} is to read it. "
+            f"Set device='cuda:{other}', or copy the array."
+        )
+    return cuda.as_cuda_array(item).bind()  # its stream has come to an end: copies wait again
+
+
+def number_of(item):
+    """The number of the GPU in whose memory a ``GpuArray`` lies; of one without any number, 0."""
+    if IS_SIMULATED or not item.size:
+        return 0
+    from numba import cuda
+
+    cuda.current_context()  # or the driver might not answer
+    driver = cuda.cudadrv.driver
+    attribute = driver.binding.CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
+    pointer = driver.binding.CUdeviceptr(item.about["data"][0])
+    return int(driver.driver.cuPointerGetAttribute(attribute, pointer))
+
+
+def fetched(item):
+    """A copy of a ``GpuArray`` in the processor's memory."""
+    out = np.empty(item.shape, item.dtype)
+    if out.size:
+        array = lying(item)
+        out = array.copy() if IS_SIMULATED else array.copy_to_host()
+    return out
+
+
+def lent(array):
+    """An array of the GPU's as a ``GpuArray``."""
+    return GpuArray(array, array.__array_interface__ if IS_SIMULATED else None)
 
 
 def copied(array):
@@ -111,6 +160,11 @@ class Size(NamedTuple):
     threads: tuple
 
 
+def one_each(n):
+    """A thread for each of ``n`` pieces of work."""
+    return Size(1 if IS_SIMULATED else max(1, -(-n // THREADS)), (THREADS,))
+
+
 @functools.cache
 def _kernel(function, n_threads):
     """For blocks of so many threads: none takes more registers than there are for all."""
@@ -141,9 +195,9 @@ def _compiled(kernel, arguments):
         if not own:
             raise
         raise TypeError(
-            f"{' or '.join(own)} does not compile for device='cuda' ({type(error).__name__}: "
+            f"{' or '.join(own)} does not compile for a GPU ({type(error).__name__}: "
             f"{str(error).strip()[:500]}). Write its methods with functions of math instead of "
-            "NumPy, or use device='cpu'."
+            "NumPy, or learn on the processor."
         ) from error
 
 

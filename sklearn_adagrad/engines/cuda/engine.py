@@ -16,7 +16,8 @@ from ...formulas.rules import (
     last_row,
 )
 from ...formulas.wrappers import Clipped
-from ...input.rows import Rows
+from ...input.gpu import GpuArray
+from ...input.rows import Rows, Verdict
 from ...model.binding import reading
 from ...model.combinations import chain
 from ..cpu import engine as cpu
@@ -25,13 +26,25 @@ from ..cpu.judge import NoJudge
 from ..cpu.one_head import Learner, Steps
 from ..cpu.scaling import Unscaled
 from ..cpu.team import together
-from .device import IS_SIMULATED, Size, back, found, on_gpu, room, run, there
+from .device import (
+    IS_SIMULATED,
+    THREADS,
+    Size,
+    back,
+    fetched,
+    lent,
+    on_gpu,
+    one_each,
+    require,
+    room,
+    run,
+    there,
+)
 from .task import LOSSES, WARP, Limits, Pieces, Sums, Targets, Task, Work
 from .twins import Twin, twin_of
 
 _ENTRIES_AT_ONCE = 2**30  # a second or two of work, in which nobody reads
 _NEVER = 2**62
-_THREADS = 3 if IS_SIMULATED else 128  # of a block
 _WARPS = 2 if IS_SIMULATED else 16  # that share the entries of a row
 _NUMBERS = 2**21  # rows times heads of a piece
 _LEAST_HEADS = 32  # of a block
@@ -42,21 +55,20 @@ class Engine:
 
     learns_elsewhere, entries_at_once = True, _ENTRIES_AT_ONCE
 
-    def __init__(self, number):
-        found(number)
-        self._number = number
+    def __init__(self, number, device):
+        require(number, device)
+        self._number, self._device = number, device
 
-    inspect = staticmethod(cpu.inspect)
     losses = staticmethod(cpu.losses)
 
-    @staticmethod
-    def check_rule(bound):
+    def check_rule(self, bound):
         """Refuse what this engine does not learn."""
         if bound.mixes or is_scale_free(bound.rule) or is_importance_aware(bound.rule):
             raise ValueError(
-                "device='cuda' cannot size a row's step by the rows before it, as lr='auto', "
-                "ScaleFree and ImportanceAware do, since it learns many rows at the same time. Set "
-                "lr to a number such as 0.1, with a rule without these, or device='cpu'."
+                f"device={self._device!r} cannot size a row's step by the rows before it, as "
+                "lr='auto', ScaleFree and ImportanceAware do, since it learns many rows at the "
+                "same time. Set lr to a number such as 0.1, with a rule without these, or "
+                "device='cpu'."
             )
         if is_batched(bound.rule):
             for each in chain(bound.rule):
@@ -64,8 +76,9 @@ class Engine:
                     break
                 if not isinstance(each, Clipped):
                     raise ValueError(
-                        f"device='cuda' cannot learn {type(each).__name__} in batches: it acts on "
-                        "gradients one row after the other. Use batch_size=1, or device='cpu'."
+                        f"device={self._device!r} cannot learn {type(each).__name__} in batches: "
+                        "it acts on gradients one row after the other. Use batch_size=1, or "
+                        "device='cpu'."
                     )
 
     def learn(self, rows, order, targets, weights, loss, bound, state, **kwargs):
@@ -75,10 +88,28 @@ class Engine:
 
     def scores(self, rows, bits, n_features, bound, state, *, clips=False, n_jobs=1):
         """Scores of all rows, with a column for each head, and the ``Verdict`` on the rows."""
-        verdict = cpu.inspect(rows, bits, n_features)
+        verdict = self.inspect(rows, bits, n_features)
         if not verdict.is_valid:
             return np.empty((len(rows.indptr) - 1, state.n_heads)), verdict
         return self._call(_scores, rows, bound, state), verdict
+
+    def inspect(self, rows, bits, n_features):
+        """The ``Verdict`` on rows, by whoever has their memory."""
+        if not isinstance(rows.values, GpuArray):
+            return cpu.inspect(rows, bits, n_features)
+        indptr, size = rows.indptr, len(rows.indices)
+        is_valid = indptr[0] == 0 and indptr[-1] <= size == len(rows.values)
+        if not is_valid or (indptr[1:] < indptr[:-1]).any():
+            return Verdict(False, int(bits.unsigned), 0)
+        return self._call(_inspect, rows, bits, n_features)
+
+    def fetched(self, array):
+        """A copy of a ``GpuArray`` in the processor's memory."""
+        return self._call(lambda number: fetched(array))
+
+    def taken(self, rows, chosen, n_features):
+        """The ``chosen`` of rows in the GPU's memory, copied within it."""
+        return self._call(_taken, rows, np.asarray(chosen, np.int64))
 
     def _call(self, function, *args, **kwargs):
         work = partial(function, self._number, *args, **kwargs)
@@ -180,7 +211,7 @@ class _Call:
         )  # fmt: skip
         learner = _learner(bound, self.state, fit_intercept)
         run(
-            loops.learn_in_batches, Size(None, (_THREADS,)), self.task, self.loss, learner, heads,
+            loops.learn_in_batches, Size(None, (THREADS,)), self.task, self.loss, learner, heads,
             _steps(self.state), self.limits, work, there(pieces), sums,
         )  # fmt: skip
         done = min(n_valid, self._done(heads, work))
@@ -240,13 +271,33 @@ def _scores(number, rows, bound, state):
         return np.empty((0, n_heads))
     sums = room(out.shape, out.dtype)
     rule = bound._replace(rule=reading(bound.rule), intercept_rule=reading(bound.intercept_rule))
-    blocks = 1 if IS_SIMULATED else -(-n_rows * n_heads // _THREADS)
     run(
-        loops.score_rows, Size(blocks, (_THREADS,)), there(Rows(*map(np.asarray, rows))),
+        loops.score_rows, one_each(n_rows * n_heads), there(rows),
         _learner(rule, state, True), twin.heads, _steps(state), state.t, sums, n_heads,
     )  # fmt: skip
     back(sums, out)
     return out[:, :n_heads].astype(np.float64)
+
+
+def _inspect(number, rows, bits, n_features):
+    from . import loops
+
+    found, out = there(np.array([1, bits.unsigned, 0], np.int64)), np.empty(3, np.int64)
+    given = there(rows), there(bits), n_features, found
+    run(loops.inspect_rows, one_each(len(rows.indptr) - 1), *given)
+    back(found, out)
+    return Verdict(bool(out[0]), *map(int, out[1:]))
+
+
+def _taken(number, rows, chosen):
+    from . import loops
+
+    sizes = (rows.indptr[1:] - rows.indptr[:-1])[chosen]
+    indptr = np.concatenate(([0], np.cumsum(sizes))).astype(rows.indptr.dtype)
+    size = max(1, int(indptr[-1]))
+    own = Rows(there(indptr), *(room(size, each.dtype) for each in rows[1:]))
+    run(loops.take_rows, one_each(len(chosen)), there(rows), there(chosen), own)
+    return Rows(indptr, *(lent(each)[: indptr[-1]] for each in own[1:]))
 
 
 def _batched(bound):
@@ -276,7 +327,7 @@ def _slice(rows, first, last):
     """The rows from ``first`` on, up to ``last``."""
     start, stop = rows.indptr[first], rows.indptr[last]
     indptr = rows.indptr[first : last + 1] - start
-    return Rows(indptr, np.asarray(rows.indices[start:stop]), np.asarray(rows.values[start:stop]))
+    return Rows(indptr, *(each[start:stop] for each in rows[1:]))
 
 
 def _targets(targets, first, last):

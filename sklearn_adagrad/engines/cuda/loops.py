@@ -289,3 +289,33 @@ def score_rows(rows, learner, heads, steps, t, sums, n_heads):
             rows, learner, heads, steps, rows, Clock(t, t), np.uintp(r), sums[r],
             Part(begin, end, True), h, 1,
         )  # fmt: skip
+
+
+# --- rows that lie on the GPU -----------------------------------------------------------------
+
+
+def inspect_rows(rows, bits, n_features, found):
+    """What a ``Verdict`` holds, of rows whose ``indptr`` is sound."""
+    is_valid, smallest, largest = np.int64(1), np.int64(bits.unsigned), np.int64(0)
+    for i in range(cuda.grid(1), len(rows.indptr) - 1, cuda.gridsize(1)):
+        start, stop = span(rows, np.uintp(i))
+        last = np.int64(-1)
+        for k in range(start, stop):
+            index = np.int64(rows.indices[k])
+            is_valid = is_valid if last < index < n_features else np.int64(0)
+            last, magnitude = index, np.int64(bits.words[k] & bits.unsigned)
+            smallest = magnitude if magnitude < smallest else smallest
+            largest = magnitude if magnitude > largest else largest
+    cuda.atomic.min(found, 0, is_valid)
+    cuda.atomic.min(found, 1, smallest)
+    cuda.atomic.max(found, 2, largest)
+
+
+def take_rows(rows, chosen, out):
+    """Copy the ``chosen`` rows into ``out``, whose ``indptr`` is that of them."""
+    for r in range(cuda.grid(1), len(chosen), cuda.gridsize(1)):
+        start, stop = span(rows, np.uintp(chosen[r]))
+        own = np.uintp(out.indptr[r])
+        for k in range(start, stop):
+            out.indices[own + k - start] = rows.indices[k]
+            out.values[own + k - start] = rows.values[k]
