@@ -8,8 +8,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._types import MatrixLike
 from .estimators.classifier import AdagradClassifier
+from .estimators.judging import judged_by
 from .estimators.regressor import AdagradRegressor
-from .estimators.training import Problem
 from .formulas import losses
 from .formulas.rules import FTRL, Adagrad, DualAveraging
 from .formulas.wrappers import Clipped
@@ -119,7 +119,8 @@ def merge(
         return first
     if X is None or y is None:
         raise ValueError("X and y must be given together: they are the rows to choose by.")
-    lost = judged_by(first, X, y, sample_weight)
+    lost, weights = judged_by(first, X, y, sample_weight)
+    first._require_weight(weights, "sample_weight")
     loss, state = _reached(lost, bound, began, parts, moves)
     if loss < lost(first._state):
         vars(first).update(_state=state)
@@ -174,19 +175,6 @@ def _reached(lost, bound, began, parts, moves):
         if waited == _PATIENCE:
             break
     return best
-
-
-def judged_by(model, X, y, sample_weight):
-    """A function that says what a state loses on these rows."""
-    rows, n_features, max_abs, y, weights = model._checked(X, y, sample_weight, model._dtype)
-    model._check_width(n_features)
-    model._require_weight(weights, "sample_weight")
-    known = vars(model)
-    weights = model._weigh(y, weights, known)
-    problem = Problem(rows, model._targets(y, known), weights, max_abs)
-    model._check_outputs(problem.targets)
-    loss = model._loss_for(known)
-    return lambda state: float(model._losses_of(problem, loss, model._bound, state).sum())
 
 
 def _checked(models, start):

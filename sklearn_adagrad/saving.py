@@ -11,13 +11,9 @@ from collections.abc import Iterable
 from os import PathLike
 from typing import Any
 
-from . import fields, losses, rules
+from ._known import KNOWN, MODELS, PARTS
 from .dask.estimators import DaskAdagradClassifier, DaskAdagradRegressor
-from .estimators.classifier import AdagradClassifier
-from .estimators.regressor import AdagradRegressor
 from .files import models
-from .formulas.rules import Frozen
-from .hashing.hasher import FieldHasher
 from .search.classifier import AdagradClassifierCV
 from .search.regressor import AdagradRegressorCV
 from .search.scoring import NegLogLoss
@@ -25,16 +21,14 @@ from .search.scoring import NegLogLoss
 __all__ = ["TRUSTED_TYPES", "load", "save"]
 
 _ON_WORKERS = DaskAdagradClassifier, DaskAdagradRegressor
-_MODELS = (AdagradClassifier, AdagradRegressor, *_ON_WORKERS, FieldHasher)
-_PUBLIC = [getattr(module, name) for module in (fields, losses, rules) for name in module.__all__]
-_PARTS = [each for each in _PUBLIC if isinstance(each, type)]
+_SEARCHES = AdagradClassifierCV, AdagradRegressorCV, NegLogLoss
 
-KNOWN_TYPES = (*_MODELS, Frozen, *_PARTS)  # of the values in a file
+KNOWN_TYPES = (*KNOWN, *_ON_WORKERS)  # of the values in a file
 TRUSTED_TYPES: list[str] = [
     "sklearn.metrics._scorer._PassthroughScorer",
     *(
         f"{each.__module__}.{each.__qualname__}"
-        for each in (*_MODELS, AdagradClassifierCV, AdagradRegressorCV, NegLogLoss, *_PARTS)
+        for each in (*MODELS, *_ON_WORKERS, *_SEARCHES, *PARTS)
     ),
 ]
 

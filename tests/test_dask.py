@@ -1,5 +1,6 @@
 """Learning with Dask: the same model whoever learns which rows."""
 
+import copy
 import os
 import pickle
 import signal
@@ -9,6 +10,7 @@ import pytest
 from common import random_rows
 from scipy.sparse import csr_array
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from stacks import BATCHED, N_FEATURES, model_of, name_of
 
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor, load
@@ -234,13 +236,149 @@ def test_fit():
     X, y, weights = rows()
     model = DaskAdagradRegressor(lr=0.1, max_iter=4, tol=None, shuffle=False, n_shards=2)
     model.fit(chunks(X, y, weights))
-    again = clone(model)
-    for _ in range(4):
+    again = clone(model).partial_fit(chunks(X, y, weights))
+    assert model.progressive_loss_ == again.progressive_loss_ == model.loss_curve_[0]
+    for _ in range(3):
         again.partial_fit(chunks(X, y, weights))
     np.testing.assert_array_equal(model.coef_, again.coef_)
     assert model.n_iter_ == len(model.loss_curve_) == 4
     assert model.loss_curve_[-1] < model.loss_curve_[0]
     assert_same(clone(model).fit(chunks(X, y, weights)), model)
+
+
+def test_epochs_stop_where_those_of_one_machine_do():
+    X, y, weights = rows()
+    how = {"lr": 0.3, "batch_size": 1 / 8, "shuffle": False, "tol": 1e-2, "n_iter_no_change": 2}
+    plain = AdagradRegressor(**how, early_stopping=False).fit(X, y, weights)
+    model = DaskAdagradRegressor(**how, n_shards=1).fit(chunks(X, y, weights))
+    assert 2 < model.n_iter_ == plain.n_iter_ < 100
+    np.testing.assert_allclose(model.loss_curve_, plain.loss_curve_)
+    assert_near(model, plain)
+    with pytest.warns(ConvergenceWarning, match="max_iter=1 epochs") as caught:
+        model.set_params(max_iter=1).fit(chunks(X, y, weights))
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("as_arrays", [False, True])
+def test_rows_to_judge_by(as_arrays):
+    X, y, weights = rows()
+    learnt, judged = (X[:100], y[:100], weights[:100]), (X[100:], y[100:], weights[100:])
+    how = {"lr": 1.0, "batch_size": 1 / 8, "shuffle": False, "early_stopping": True}
+    how |= {"n_iter_no_change": 3}
+    plain = AdagradRegressor(**how).fit(
+        *learnt, X_val=judged[0], y_val=judged[1], sample_weight_val=judged[2]
+    )
+    model = DaskAdagradRegressor(**how, n_shards=1)
+    if as_arrays:
+        names = "X_val", "y_val", "sample_weight_val"
+        arrays = [each.toarray() if each is judged[0] else each for each in judged]
+        given = {name: da.from_array(each, 50) for name, each in zip(names, arrays, strict=True)}
+        model.fit(chunks(*learnt), **given)
+    else:
+        model.fit(chunks(*learnt), X_val=chunks(*judged))
+    assert 1 < model.best_n_iter_ == plain.best_n_iter_ < model.n_iter_ == plain.n_iter_
+    np.testing.assert_allclose(model.validation_loss_curve_, plain.validation_loss_curve_)
+    assert_near(model, plain)
+
+
+def test_what_cannot_be_judged():
+    X, y, weights = rows()
+    model = DaskAdagradRegressor(lr=0.1, max_iter=2, tol=None)
+    with pytest.raises(ValueError, match="set early_stopping=True"):
+        model.fit(chunks(X, y), X_val=chunks(X, y))
+    model.set_params(early_stopping=True)
+    with pytest.raises(ValueError, match="needs X_val"):
+        model.fit(chunks(X, y))
+    with pytest.raises(ValueError, match="X_val are empty or of weight zero"):
+        model.fit(chunks(X, y), X_val=chunks(X, y, 0 * weights))
+    with pytest.raises(ValueError, match="sample_weight_val are in the chunks"):
+        model.fit(chunks(X, y), X_val=chunks(X, y), y_val=y)
+    with pytest.raises(ValueError, match="5 features") as raised:
+        model.fit(chunks(X, y), X_val=[(X[:, :5], y)])
+    assert raised.value.__notes__ == ["It was block 0 of X_val that was judged."]
+
+
+# --- checkpoints ---------------------------------------------------------------------------------
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop_after(monkeypatch, n):
+    """Let a pass end by an error after so many rounds."""
+    calls = []
+
+    def report(self, model):
+        calls.append(model.t_)
+        if len(calls) == n:
+            raise Stopped
+
+    monkeypatch.setattr(reports.Report, "__call__", report)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 9, 17])
+def test_going_on_from_a_checkpoint(monkeypatch, tmp_path, n):
+    X, y, weights = rows()
+    path, every = tmp_path / "checkpoint", chunks(X, y, weights)
+    model = DaskAdagradRegressor(lr=0.1, alpha=0.01, batch_size=1 / 8, n_shards=3)
+    how = {"checkpoint": path, "checkpoint_seconds": 0.0, "resume": True}
+    whole = clone(model).partial_fit(every)
+    with monkeypatch.context() as patched:
+        stop_after(patched, n)
+        with pytest.raises(Stopped):
+            clone(model).partial_fit(every, **how)
+    assert path.exists() == (n > 1)
+    resumed = clone(model).partial_fit(every, **how)
+    assert_same(resumed, whole)
+    assert_same(load(path), whole)
+    assert type(load(path)) is AdagradRegressor
+    assert_same(clone(model).partial_fit(every, **how), whole)  # nothing is left to do
+
+
+@pytest.mark.parametrize("n", [3, 20, 40])
+@pytest.mark.parametrize("judged", [False, True])
+def test_going_on_with_an_epoch(monkeypatch, tmp_path, n, judged):
+    X, y, weights = rows(n_rows=300)
+    every = chunks(X, y, weights)
+    model = DaskAdagradRegressor(
+        lr=0.5, batch_size=1 / 8, n_shards=2, max_iter=4, tol=None, random_state=0,
+        early_stopping=judged,
+    )  # fmt: skip
+    given = {"X_val": chunks(X[:100], 1 - y[:100])} if judged else {}
+    how = {"checkpoint": tmp_path / "checkpoint", "checkpoint_seconds": 0.0, "resume": True}
+    whole = clone(model).fit(every, **given)
+    with monkeypatch.context() as patched:
+        stop_after(patched, n)
+        with pytest.raises(Stopped):
+            clone(model).fit(every, **given, **how)
+    resumed = clone(model).fit(every, **given, **how)
+    assert_same(resumed, whole)
+    for name in ("loss_curve_", "n_iter_", *(["validation_loss_curve_"] if judged else [])):
+        assert getattr(resumed, name) == getattr(whole, name)
+    assert_same(clone(model).fit(every, **given, **how), whole)
+
+
+def test_checkpoints_that_are_refused(tmp_path):
+    X, y, _ = rows()
+    every, path = chunks(X, y), tmp_path / "checkpoint"
+    model = DaskAdagradRegressor(lr=0.1, n_shards=2).partial_fit(every, checkpoint=path)
+    for changed, others, said in [
+        ({}, {}, "exists: pass resume=True"),
+        ({"lr": 0.2}, {"resume": True}, "lr=0.2"),
+        ({"n_shards": 3}, {"resume": True}, "n_shards was 2"),
+        ({}, {"resume": True, "checkpoint": None}, "needs a checkpoint"),
+        ({}, {"checkpoint_seconds": -1, "checkpoint": None}, "checkpoint_seconds"),
+    ]:
+        other = clone(model).set_params(**changed)
+        with pytest.raises(ValueError, match=said):
+            other.partial_fit(every, **{"checkpoint": path} | others)
+        assert not hasattr(other, "t_")
+    with pytest.raises(ValueError, match="of other rows: blocks"):
+        clone(model).partial_fit(every[:5], checkpoint=path, resume=True)
+
+
+# --- input ---------------------------------------------------------------------------------------
 
 
 def test_arrays():
@@ -270,6 +408,29 @@ def test_a_move_leaves_its_model_as_it_is():
     assert pickle.dumps(model) == before
 
 
+def test_a_move_is_learnt_as_a_whole_or_not(monkeypatch):
+    X, y, _ = rows()
+    model = AdagradRegressor(lr=0.1, batch_size=1 / 8).partial_fit(X[:500], y[:500])
+    moment, some = moves.moment_of(model), (X[500:520], y[500:520])
+    distinct = sums.Sums(N_FEATURES).distinct
+    move = moves.move_of(model, some[0], moment, lambda m: m.partial_fit(*some), distinct)
+    whole = copy.deepcopy(model)
+    moves.apply(whole, move, moment)
+    assert whole.t_ == 520
+    commit, calls = AdagradRegressor._commit, []
+
+    def interrupted(self, *args, **more):
+        calls.append(args)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        commit(self, *args, **more)
+
+    monkeypatch.setattr(AdagradRegressor, "_commit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        moves.apply(model, move, moment)
+    assert_same(model, whole)
+
+
 def test_dataframes_are_refused_with_a_remedy():
     class Frame:
         def to_delayed(self):
@@ -294,8 +455,8 @@ def test_blocks_are_loaded_when_they_are_needed():
     every = [dask.delayed(load)(n, chunk) for n, chunk in enumerate(chunks(X, y))]
     seen = []
 
-    def report(learner, move=None):
-        seen.append((learner.t_, len(loaded)))
+    def report(places):
+        seen.append((plain.t_, len(loaded)))
 
     plain = model.to_local()
     from sklearn_adagrad.dask.blocks import blocks_of
@@ -316,7 +477,6 @@ def test_blocks_are_loaded_when_they_are_needed():
         ({"batch_size": 1}, "batch_size=1"),
         ({"rule": Admission("adagrad")}, "Admission"),
         ({"device": "cuda"}, "device"),
-        ({"early_stopping": True}, "early_stopping"),
         ({"warm_start": True}, "warm_start"),
         ({"n_shards": 0}, "n_shards"),
     ],
@@ -402,7 +562,7 @@ def test_workers_that_are_all_killed(monkeypatch):
     with cluster(1) as machines, Client(machines) as client:
         killed_at = []
 
-        def kill(self, learning, move=None):
+        def kill(self, learning):
             if not killed_at and learning.t_ > ROWS // 2:
                 killed_at.append(learning.t_)
                 for pid in client.run(os.getpid).values():
@@ -421,7 +581,7 @@ def test_a_worker_that_is_killed(monkeypatch):
     with cluster(2) as machines, Client(machines) as client:
         pid, killed_at = next(iter(client.run(os.getpid).values())), []
 
-        def kill(self, learning, move=None):
+        def kill(self, learning):
             if not killed_at and learning.t_ > ROWS:
                 killed_at.append(learning.t_)
                 os.kill(pid, signal.SIGKILL)

@@ -32,36 +32,46 @@ class Block(NamedTuple):
         return optional("dask", "dask").delayed(self.function, pure=False)(*self.args)
 
 
-def blocks_of(X, y=None, sample_weight=None):
-    """The blocks of a Dask array and its targets, or of a list of readers or of chunks."""
+def blocks_of(X, y=None, sample_weight=None, suffix=""):
+    """The blocks of a Dask array and its targets, or of a list of readers or of chunks.
+
+    ``suffix`` is that of the arguments' names.
+    """
     optional("dask", "dask")
     if hasattr(X, "to_delayed") and hasattr(X, "rechunk"):
-        return _blocks_of_array(X, y, sample_weight)
+        return _blocks_of_array(X, y, sample_weight, suffix)
     if not isinstance(X, list | tuple):
         raise TypeError(
-            f"X is of type {type(X).__name__}: it must be a Dask array (a dataframe has "
+            f"X{suffix} is of type {type(X).__name__}: it must be a Dask array (a dataframe has "
             "to_dask_array), or a list of readers, of delayed chunks, or of chunks (X, y) or "
             "(X, y, sample_weight)."
         )
     if y is not None or sample_weight is not None:
-        raise ValueError("y and sample_weight are in the chunks of a list: leave them out.")
+        raise ValueError(
+            f"y{suffix} and sample_weight{suffix} are in the chunks of a list: leave them out."
+        )
     if not X:
-        raise ValueError("X is an empty list: there is no row to learn.")
+        raise ValueError(f"X{suffix} is an empty list: there is no row.")
     blocks = []
     for n, each in enumerate(X):
+        name = _name(n, suffix)
         if isinstance(each, Reader):
-            blocks.append(Block(f"block {n}, {each!r}", _read, (each,)))
+            blocks.append(Block(f"{name}, {each!r}", _read, (each,)))
         else:
-            blocks.append(Block(f"block {n}", _rows_of_chunk, (each,)))
+            blocks.append(Block(name, _rows_of_chunk, (each,)))
     return blocks
 
 
-def _blocks_of_array(X, y, sample_weight):
+def _name(n, suffix):
+    return f"block {n} of X{suffix}" if suffix else f"block {n}"
+
+
+def _blocks_of_array(X, y, sample_weight, suffix):
     if y is None:
-        raise ValueError("y is missing: a Dask array needs targets.")
+        raise ValueError(f"y{suffix} is missing: a Dask array needs targets.")
     X = X.rechunk({1: -1})
     parts = [X.to_delayed().ravel()]
-    for name, each in (("y", y), ("sample_weight", sample_weight)):
+    for name, each in ((f"y{suffix}", y), (f"sample_weight{suffix}", sample_weight)):
         if each is None:
             parts.append([None] * len(parts[0]))
             continue
@@ -73,7 +83,8 @@ def _blocks_of_array(X, y, sample_weight):
                 f"rechunk one of them."
             )
         parts.append(each.rechunk(dict.fromkeys(range(1, each.ndim), -1)).to_delayed().ravel())
-    return [Block(f"block {n}", _rows_of, each) for n, each in enumerate(zip(*parts, strict=True))]
+    rows = enumerate(zip(*parts, strict=True))
+    return [Block(_name(n, suffix), _rows_of, each) for n, each in rows]
 
 
 def _read(reader):

@@ -6,17 +6,21 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from .._known import KNOWN
 from .._optional import optional
+from ..estimators.training import warn_of_max_iter
+from ..files.checkpoints import checkpoint_of
 from ..formulas.rules import is_batched, is_importance_aware, is_scale_free
 from ..formulas.wrappers import Clipped, WeightDecay
 from ..model.combinations import chain
 from ..model.state import copy_state
 from .blocks import blocks_of
+from .epochs import Epochs
 from .reports import Report
 from .rounds import learn_pass
+from .validation import validation_loss
 from .workers import workers_of
 
 _MORE = {"n_shards": 8, "client": None}
@@ -84,45 +88,70 @@ class OnWorkers:
         copied = clone(self._begun()).get_params(deep=False)
         return type(self)(**copied, n_shards=self.n_shards, client=self.client)
 
-    def _learn(self, X, y, sample_weight, model, passes, **begin):
-        """Let ``model``, one of one machine, make ``passes`` over the blocks; become it."""
+    def _learn(self, X, y, sample_weight, model, course_of, kept, **begin):
+        """Let ``model``, one of one machine, pass over the blocks; become it.
+
+        ``course_of(n_blocks)`` says how often and in which order, ``kept`` is about a checkpoint:
+        its path, seconds, and whether to resume.
+        """
         self._validate_params()
         _check(self)
         blocks = blocks_of(X, y, sample_weight)
+        course, places = course_of(len(blocks)), None
+        identity = {"n_shards": f"{self.n_shards}", "blocks": f"{[each.name for each in blocks]}"}
+        checkpoint = checkpoint_of(*kept, model, identity, KNOWN)
+        if checkpoint is not None and checkpoint.is_begun:
+            saved = checkpoint.read()
+            checkpoint.restore()
+            course.progress, places = saved["course"], saved["places"]
         report = Report(self.verbose, model.t_ if model.__sklearn_is_fitted__() else 0)
+
+        def learnt(places):
+            report(model)
+            if checkpoint is not None and checkpoint.is_due:
+                checkpoint.write({"course": course.progress, "places": places})
+
         try:
-            for order in passes(model, len(blocks)):
-                chosen = [blocks[n] for n in order]
-                workers = workers_of(self.client, model)
-                learn_pass(model, workers, chosen, self.n_shards, begin, report)
+            while course.begin(model):
+                chosen, workers = [blocks[n] for n in course.order], workers_of(self.client, model)
+                learn_pass(model, workers, chosen, self.n_shards, begin, learnt, places)
+                course.end(model)
+                places = None
+            course.finish(model)
+            if checkpoint is not None:
+                checkpoint.write({"course": course.progress, "places": None})
         finally:
             if model.__sklearn_is_fitted__():
                 self._become(model)
         report.end(model)
         return self
 
-    def _once(self, model, n_blocks):
-        yield range(n_blocks)
-
-    def _until_it_stops_improving(self, model, n_blocks):
-        """The order of the blocks in each epoch, while the mean loss of epochs improves."""
-        random = check_random_state(self.random_state) if self.shuffle else None
-        best, waited, losses = np.inf, 0, []
-        for _ in range(self.max_iter):
-            if losses:
-                model._state.losses[1], model._state.totals["epoch_weight"] = 0.0, 0.0
-            yield range(n_blocks) if random is None else random.permutation(n_blocks)
-            state = model._state if model.__sklearn_is_fitted__() else None
-            if state is None or not state.totals["epoch_weight"][0] > 0:
+    def _fit_blocks(self, X, y, sample_weight, validation, kept, **begin):
+        model, validate = self._begun(), None
+        if any(each is not None for each in validation):
+            if self.early_stopping is not True:
                 raise ValueError(
-                    "All blocks are empty or of weight zero: there is no row to go by."
+                    "X_val and y_val are used for early stopping only: set early_stopping=True."
                 )
-            losses.append(float(state.losses[1].sum() / state.totals["epoch_weight"][0]))
-            waited = 0 if losses[-1] <= best - (self.tol or 0.0) else waited + 1
-            best = min(best, losses[-1])
-            if self.tol is not None and waited >= self.n_iter_no_change:
-                break
-        model._commit({"n_iter_": len(losses), "loss_curve_": losses})
+            judges = blocks_of(*validation, "_val")
+
+            def validate(model):
+                return validation_loss(model, judges, workers_of(self.client, model))
+
+        elif self.early_stopping is True:
+            raise ValueError(
+                "early_stopping=True needs X_val: blocks are not cut, so name those to judge by."
+            )
+        courses = []
+
+        def course_of(n_blocks):
+            courses.append(Epochs(self, n_blocks, validate))
+            return courses[0]
+
+        self._learn(X, y, sample_weight, model, course_of, kept, **begin)
+        if self.tol is not None and not courses[0].converged:
+            warn_of_max_iter(self, stacklevel=4)
+        return self
 
     def _lazily(self, method, X):
         """What ``method`` says of each block of a Dask array, once it is asked for."""
@@ -181,8 +210,8 @@ def _check(model):
                 f"{type(each).__name__} cannot be learnt by several workers: it counts rows one "
                 "after the other."
             )
-    for name, value in (("device", "cpu"), ("warm_start", False), ("early_stopping", "auto")):
-        if getattr(model, name) not in (value, False):
+    for name, value in (("device", "cpu"), ("warm_start", False)):
+        if getattr(model, name) != value:
             raise ValueError(
                 f"{name}={getattr(model, name)!r} is not for Dask's workers: set it to {value!r}."
             )

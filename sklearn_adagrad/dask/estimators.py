@@ -1,6 +1,7 @@
 """The estimators: those of one machine, whose rows are learnt by the workers of a Dask client."""
 
 from numbers import Integral
+from os import PathLike
 from typing import Any, ClassVar, Self
 
 from numpy.typing import ArrayLike
@@ -9,6 +10,7 @@ from .._sklearn import Interval
 from ..estimators.classifier import AdagradClassifier
 from ..estimators.regressor import AdagradRegressor
 from .common import OnWorkers, constructor
+from .epochs import Once
 
 
 class DaskAdagradClassifier(OnWorkers, AdagradClassifier):
@@ -24,7 +26,7 @@ class DaskAdagradClassifier(OnWorkers, AdagradClassifier):
     loss, lr, eps, ... : object
         As AdagradClassifier has them, but for the defaults of two: ``lr=0.1``, since
         ``lr="auto"`` learns each row by all rows before it, and ``batch_size=1 / 128``.
-        ``early_stopping=True``, ``warm_start`` and a ``device`` are refused.
+        ``early_stopping=True`` needs ``X_val``; ``warm_start`` and a ``device`` are refused.
     n_shards : int, default=8
         How many blocks are learnt at the same time. Batches take rows from each of them, so it is
         part of what the model depends on, unlike the number of workers, which it should not be
@@ -62,7 +64,20 @@ class DaskAdagradClassifier(OnWorkers, AdagradClassifier):
     }
     __init__ = constructor(AdagradClassifier)
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, classes: ArrayLike) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        classes: ArrayLike,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        checkpoint: str | PathLike | None = None,
+        checkpoint_seconds: float = 60.0,
+        resume: bool = False,
+    ) -> Self:
         """Learn the blocks from the beginning, in epochs, until their loss stops improving.
 
         With ``shuffle``, each epoch takes the blocks in another order; the rows of a block keep
@@ -79,6 +94,20 @@ class DaskAdagradClassifier(OnWorkers, AdagradClassifier):
             Targets and weights of a Dask array, in the same chunks.
         classes : array-like of shape (n_classes,)
             All labels that will ever occur.
+        X_val, y_val, sample_weight_val : default=None
+            Blocks to judge epochs by, in the form of ``X``, ``y`` and ``sample_weight``. With
+            ``early_stopping=True``, and needed then: the weights of the best epoch are kept.
+        checkpoint : str or path, default=None
+            A file to save the model to, and how far it has come: every ``checkpoint_seconds``, and
+            at the end. :func:`sklearn_adagrad.load` has it as a model of one machine.
+        checkpoint_seconds : float, default=60.0
+            How many seconds to learn between two checkpoints.
+        resume : bool, default=False
+            Whether to go on from the checkpoint, if there is one: the model becomes what it was
+            then, blocks that were done are passed over, and the outcome is that of a call that was
+            never interrupted, to the last bit. Parameters, ``n_shards`` and the names of the blocks
+            must be the same; what is in them is trusted to be. False refuses a checkpoint that
+            exists.
 
         Returns
         -------
@@ -93,11 +122,20 @@ class DaskAdagradClassifier(OnWorkers, AdagradClassifier):
             If training diverges. As with other errors in a block, its name and row are in a note,
             and the model has what was learnt before.
         """
-        passes = self._until_it_stops_improving
-        return self._learn(X, y, sample_weight, self._begun(), passes, classes=classes)
+        validation = X_val, y_val, sample_weight_val
+        kept = checkpoint, checkpoint_seconds, resume
+        return self._fit_blocks(X, y, sample_weight, validation, kept, classes=classes)
 
     def partial_fit(
-        self, X: Any, y: Any = None, sample_weight: Any = None, *, classes: ArrayLike | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        classes: ArrayLike | None = None,
+        checkpoint: str | PathLike | None = None,
+        checkpoint_seconds: float = 60.0,
+        resume: bool = False,
     ) -> Self:
         """Learn the blocks once, in their order, in addition to what was learnt before.
 
@@ -107,6 +145,17 @@ class DaskAdagradClassifier(OnWorkers, AdagradClassifier):
             As ``fit`` has them.
         classes : array-like of shape (n_classes,), default=None
             All labels that will ever occur; needed before the first row.
+        checkpoint : str or path, default=None
+            A file to save the model to, and how far it has come: every ``checkpoint_seconds``, and
+            at the end. :func:`sklearn_adagrad.load` has it as a model of one machine.
+        checkpoint_seconds : float, default=60.0
+            How many seconds to learn between two checkpoints.
+        resume : bool, default=False
+            Whether to go on from the checkpoint, if there is one: the model becomes what it was
+            then, blocks that were done are passed over, and the outcome is that of a call that was
+            never interrupted, to the last bit. Parameters, ``n_shards`` and the names of the blocks
+            must be the same; what is in them is trusted to be. False refuses a checkpoint that
+            exists.
 
         Returns
         -------
@@ -118,7 +167,8 @@ class DaskAdagradClassifier(OnWorkers, AdagradClassifier):
         ValueError, TypeError, FloatingPointError
             As by ``fit``.
         """
-        return self._learn(X, y, sample_weight, self.to_local(), self._once, classes=classes)
+        kept = checkpoint, checkpoint_seconds, resume
+        return self._learn(X, y, sample_weight, self.to_local(), Once, kept, classes=classes)
 
     def decision_function(self, X: Any) -> Any:
         """Scores; of a Dask array a Dask array, which is computed when it is asked for.
@@ -164,7 +214,7 @@ class DaskAdagradRegressor(OnWorkers, AdagradRegressor):
     loss, lr, eps, ... : object
         As AdagradRegressor has them, but for the defaults of two: ``lr=0.1``, since
         ``lr="auto"`` learns each row by all rows before it, and ``batch_size=1 / 128``.
-        ``early_stopping=True``, ``warm_start`` and a ``device`` are refused.
+        ``early_stopping=True`` needs ``X_val``; ``warm_start`` and a ``device`` are refused.
     n_shards : int, default=8
         How many blocks are learnt at the same time. Batches take rows from each of them, so it is
         part of what the model depends on, unlike the number of workers, which it should not be
@@ -202,7 +252,19 @@ class DaskAdagradRegressor(OnWorkers, AdagradRegressor):
     }
     __init__ = constructor(AdagradRegressor)
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        checkpoint: str | PathLike | None = None,
+        checkpoint_seconds: float = 60.0,
+        resume: bool = False,
+    ) -> Self:
         """Learn the blocks from the beginning, in epochs, until their loss stops improving.
 
         With ``shuffle``, each epoch takes the blocks in another order; the rows of a block keep
@@ -217,6 +279,20 @@ class DaskAdagradRegressor(OnWorkers, AdagradRegressor):
             that learns it, as a whole.
         y, sample_weight : dask array, default=None
             Targets and weights of a Dask array, in the same chunks.
+        X_val, y_val, sample_weight_val : default=None
+            Blocks to judge epochs by, in the form of ``X``, ``y`` and ``sample_weight``. With
+            ``early_stopping=True``, and needed then: the weights of the best epoch are kept.
+        checkpoint : str or path, default=None
+            A file to save the model to, and how far it has come: every ``checkpoint_seconds``, and
+            at the end. :func:`sklearn_adagrad.load` has it as a model of one machine.
+        checkpoint_seconds : float, default=60.0
+            How many seconds to learn between two checkpoints.
+        resume : bool, default=False
+            Whether to go on from the checkpoint, if there is one: the model becomes what it was
+            then, blocks that were done are passed over, and the outcome is that of a call that was
+            never interrupted, to the last bit. Parameters, ``n_shards`` and the names of the blocks
+            must be the same; what is in them is trusted to be. False refuses a checkpoint that
+            exists.
 
         Returns
         -------
@@ -231,15 +307,38 @@ class DaskAdagradRegressor(OnWorkers, AdagradRegressor):
             If training diverges. As with other errors in a block, its name and row are in a note,
             and the model has what was learnt before.
         """
-        return self._learn(X, y, sample_weight, self._begun(), self._until_it_stops_improving)
+        validation = X_val, y_val, sample_weight_val
+        return self._fit_blocks(
+            X, y, sample_weight, validation, (checkpoint, checkpoint_seconds, resume)
+        )
 
-    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        checkpoint: str | PathLike | None = None,
+        checkpoint_seconds: float = 60.0,
+        resume: bool = False,
+    ) -> Self:
         """Learn the blocks once, in their order, in addition to what was learnt before.
 
         Parameters
         ----------
         X, y, sample_weight : dask array, or list
             As ``fit`` has them.
+        checkpoint : str or path, default=None
+            A file to save the model to, and how far it has come: every ``checkpoint_seconds``, and
+            at the end. :func:`sklearn_adagrad.load` has it as a model of one machine.
+        checkpoint_seconds : float, default=60.0
+            How many seconds to learn between two checkpoints.
+        resume : bool, default=False
+            Whether to go on from the checkpoint, if there is one: the model becomes what it was
+            then, blocks that were done are passed over, and the outcome is that of a call that was
+            never interrupted, to the last bit. Parameters, ``n_shards`` and the names of the blocks
+            must be the same; what is in them is trusted to be. False refuses a checkpoint that
+            exists.
 
         Returns
         -------
@@ -251,4 +350,5 @@ class DaskAdagradRegressor(OnWorkers, AdagradRegressor):
         ValueError, TypeError, FloatingPointError
             As by ``fit``.
         """
-        return self._learn(X, y, sample_weight, self.to_local(), self._once)
+        kept = checkpoint, checkpoint_seconds, resume
+        return self._learn(X, y, sample_weight, self.to_local(), Once, kept)

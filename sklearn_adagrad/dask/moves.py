@@ -116,8 +116,11 @@ def _taken(table, places):
 
 
 def _put(table, places, records):
-    size = f"V{table.itemsize}"
-    table.view(size)[places] = records.view(size)
+    _bytes(table)[places] = _bytes(records)
+
+
+def _bytes(table):
+    return table.view(f"V{table.itemsize}")
 
 
 def added(sums, one, other):
@@ -151,27 +154,49 @@ def combined(sums, nodes, n):
 
 
 def apply(model, move, moment):
-    """Let ``model`` have learnt the rows of ``move``, in the batch of ``moment``."""
-    known = vars(model)
-    model._commit({name: known[name] + more for name, more in move.counts.items()})
-    model._state.guard.change(lambda: _apply(model._bound, model._state, move, moment))
+    """Let ``model`` have learnt the rows of ``move``, in the batch of ``moment``.
+
+    All of it is worked out before, and written again from the beginning if an interrupt comes in
+    between: it is learnt or not.
+    """
+    known, state = vars(model), model._state
+    counts = {name: known[name] + more for name, more in move.counts.items()}
+    changes = list(_changes(model._bound, state, move, moment))
+
+    def write():
+        for array, places, values in changes:
+            array[places] = values
+        model._commit(counts)
+
+    def write_all():
+        try:
+            write()
+        except KeyboardInterrupt:
+            write()
+            raise
+
+    state.guard.change(write_all)
 
 
-def _apply(bound, state, move, moment):
-    places = np.zeros(len(move.intercept), np.intp)
-    _learn(bound, state, "weights", move.features, move.sums, moment)
-    _learn(bound, state, "intercept", places, move.intercept, moment)
-    state.totals["t"] += move.n_rows
-    state.totals["weight"] += move.weight
-    state.totals["epoch_weight"] += move.weight
-    state.losses[...] += move.losses
+def _changes(bound, state, move, moment):
+    """Arrays, places in them, and what is to be there."""
+    intercept = np.zeros(len(move.intercept), np.intp)
+    yield _learnt(bound, state, "weights", move.features, move.sums, moment)
+    yield _learnt(bound, state, "intercept", intercept, move.intercept, moment)
+    totals = state.totals.copy()
+    totals["t"] += move.n_rows
+    totals["weight"] += move.weight
+    totals["epoch_weight"] += move.weight
+    yield state.totals, ..., totals
+    yield state.losses, ..., state.losses + move.losses
     if move.n_rows:
-        state.beside["batch"][:] = moment.start, moment.end
+        yield state.beside["batch"], ..., (moment.start, moment.end)
 
 
-def _learn(bound, state, name, places, gradients, moment):
-    records = _taken(state.tables[name], places)
+def _learnt(bound, state, name, places, gradients, moment):
+    table = state.tables[name]
+    records = _taken(table, places)
     record = with_sum(bound, record_of_cells(records), gradients, moment.start, name == "intercept")
     for field, values in record._asdict().items():
         records[field] = values
-    _put(state.tables[name], places, records)
+    return _bytes(table), places, _bytes(records)

@@ -13,7 +13,7 @@ class Report:
         self._is_on, self._began = bool(verbose), time.perf_counter()
         self._first, self._next = t, t + _FIRST  # ``t`` rows were learnt before
 
-    def __call__(self, model, move=None):
+    def __call__(self, model):
         t = model.t_
         if t >= self._next:
             self._next = self._first + 2 * (t - self._first)

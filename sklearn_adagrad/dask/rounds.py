@@ -39,12 +39,20 @@ def _noted(seat, kinds):
 class Lane:
     """Every so manieth block: the one that is being learnt, and the next, which is loaded."""
 
-    def __init__(self, workers, blocks, share):
-        self._workers, self._share = workers, share
-        self._waiting, self._loading = collections.deque(blocks), collections.deque()
+    def __init__(self, workers, blocks, number, n, n_done=0, first=0):
+        self._workers, self._number, self._share = workers, number, number / n
+        self._waiting = collections.deque(blocks[number::n][n_done:])
+        self._loading, self._n_done, self._begin = collections.deque(), n_done - 1, first
         self.block = self.seat = self._handed = None
         self.first = self.n_rows = 0
         self._load(2)
+
+    @property
+    def place(self):
+        """Which lane this is, the blocks of it that are done, and the rows of the next."""
+        if self.block is None:
+            return self._number, self._n_done + 1, self._begin
+        return self._number, self._n_done, self.first
 
     def _load(self, n):
         while self._waiting and len(self._loading) < n:
@@ -60,7 +68,9 @@ class Lane:
         """How many rows of the block at hand are left; 0 if there is none any more."""
         while self.first == self.n_rows and self._loading:
             self.block, self.seat, self._handed = self._loading.popleft()
-            self.first, self.n_rows = 0, self._there()
+            self.n_rows = self._there()
+            self.first, self._begin = self._begin, 0
+            self._n_done += 1
             self._load(1)
         if self.first == self.n_rows:
             self._handed = None
@@ -96,15 +106,17 @@ class Lane:
         return Part(self._handed.number, self.first, last, ends, moment, self.block.name)
 
 
-def learn_pass(model, workers, blocks, n_shards, begin, report):
+def learn_pass(model, workers, blocks, n_shards, begin, report, places=None):
     """Let ``model`` learn all blocks once, ``n_shards`` of them at a time.
 
-    ``begin`` is for its first call of ``partial_fit``.
+    ``begin`` is for its first call of ``partial_fit``. ``report(places)`` is called after each
+    round; a pass that is given such ``places`` goes on from there.
     """
     if model.__sklearn_is_fitted__():
         _take_parameters(model, begin)
     n = min(n_shards, len(blocks))
-    lanes = [Lane(workers, blocks[k::n], k / n) for k in range(n)]
+    places = [(k,) for k in range(n)] if places is None else places
+    lanes = [Lane(workers, blocks, place[0], n, *place[1:]) for place in places]
     _learn_alone(model, lanes, begin, report)
     _learn_in_rounds(model, lanes, report)
 
@@ -126,7 +138,7 @@ def _learn_in_rounds(model, lanes, report):
         if model._bound.times and (moment.t ^ _t(model)) & MOST_ROWS:
             model._state.guard.change(partial(settle, model._bound, model._state))
             news = None  # all records are others
-        report(model, move)
+        report([lane.place for lane in lanes])
 
 
 def _take_parameters(model, begin):
@@ -157,7 +169,7 @@ def _learn_alone(model, lanes, begin, report):
             raise
         lane.first = last
         lanes.append(lanes.pop(lanes.index(lane)))
-        report(model)
+        report([lane.place for lane in lanes])
 
 
 def _t(model):

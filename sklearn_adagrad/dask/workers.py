@@ -47,6 +47,11 @@ class Here:
     def learn(self, round_, parts, n):
         return Done(self._learner.learn(None, parts, n))
 
+    def each(self, function, model, blocks):
+        """``function(model, rows, name)`` of the rows of each block, none of which is kept."""
+        for block in blocks:
+            yield function(model, block.delayed().compute(scheduler="synchronous"), block.name)
+
 
 class Handed(NamedTuple):
     """A block in the hands of a learner, once it is loaded."""
@@ -82,6 +87,13 @@ class There:
                 return self._seats[address]
             return self.seat(share)
         return self._seats[address]
+
+    def each(self, function, model, blocks):
+        """``function(model, rows, name)`` of the rows of each block, none of which is kept."""
+        shared = self._client.scatter(model, broadcast=True, hash=False)
+        delayed = optional("dask", "dask").delayed(function, pure=False)
+        calls = [delayed(shared, block.delayed(), block.name) for block in blocks]
+        return self._client.gather(self._client.compute(calls))
 
 
 class _Seat:

@@ -1,13 +1,11 @@
 """What both estimators share: from input to a trained state."""
 
-import warnings
 from abc import ABC, abstractmethod
 from functools import partial
 
 import numpy as np
 from sklearn.base import is_regressor
 from sklearn.callback import CallbackSupportMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from ..formulas.rules import factor
@@ -15,7 +13,7 @@ from ..input.checks import check_rows, check_target, check_weights, take_rows
 from ..input.gpu import GpuArray, check_gpu_rows, is_on_gpu
 from ..input.rows import bits_of
 from ..input.sealed import trusting
-from ..model.binding import AUTO, unstacked
+from ..model.binding import unstacked
 from ..model.limits import largest_gradient
 from ..model.state import (
     adapted_state,
@@ -31,7 +29,7 @@ from .divergence import divergence
 from .fitted import INPUT
 from .forgetting import Forgetting
 from .monitor import Monitor
-from .training import Problem, train
+from .training import Problem, train, warn_of_max_iter
 
 _JUDGED = ("validation_loss_curve_", "best_n_iter_")
 _ONLY_SOMETIMES = {*_JUDGED, "fit_summary_"}
@@ -102,15 +100,7 @@ class BaseAdagrad(CallbackSupportMixin, Forgetting, ABC):
             ACCOUNT.tell = lambda: ALL if vars(self).get("_state") is outcome.state else NOTHING
             self._commit(fitted, gone={*_ONLY_SOMETIMES, *INPUT, "_is_sparse"} - {*fitted})
         if not outcome.converged:
-            scale = ", scale y" if is_regressor(self) else ""
-            rate = "" if self.lr == AUTO else f" or lr{scale}"
-            warnings.warn(
-                f"Training stopped at max_iter={self.max_iter} epochs, before the loss stopped "
-                f"improving by tol={self.tol:g}. Raise max_iter{rate}, or set tol=None to "
-                "train for a fixed number of epochs.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
+            warn_of_max_iter(self, stacklevel=6)
         return self
 
     def _trained(self, original, X, y, sample_weight, X_val, y_val, sample_weight_val):

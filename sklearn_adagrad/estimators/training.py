@@ -1,10 +1,13 @@
 """Which epochs, in which order, and when to stop."""
 
 import time
+import warnings
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.base import is_regressor
+from sklearn.exceptions import ConvergenceWarning
 
 from ..input.rows import Rows
 from ..input.targets import Targets
@@ -101,3 +104,16 @@ def _kept(state, earlier):
         return copy_state(state)
     copy_into(state, earlier)
     return earlier
+
+
+def warn_of_max_iter(estimator, stacklevel):
+    """Warn that training stopped before the loss did."""
+    scale = ", scale y" if is_regressor(estimator) else ""
+    rate = "" if estimator.lr == "auto" else f" or lr{scale}"
+    warnings.warn(
+        f"Training stopped at max_iter={estimator.max_iter} epochs, before the loss stopped "
+        f"improving by tol={estimator.tol:g}. Raise max_iter{rate}, or set tol=None to "
+        "train for a fixed number of epochs.",
+        ConvergenceWarning,
+        stacklevel=stacklevel,
+    )
