@@ -68,7 +68,7 @@ def assert_near(one, other, rtol=1e-10):
 
 def cluster(n):
     return LocalCluster(
-        n_workers=n, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        n_workers=n, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
     )
 
 
@@ -625,7 +625,7 @@ def test_threads_of_one_process_learn_at_the_same_time():
     X, y, _ = rows()
     every, model = chunks(X, y), DaskAdagradRegressor(lr=0.1, batch_size=1 / 8, n_shards=3)
     alone = clone(model).partial_fit(every)
-    how = {"processes": False, "dashboard_address": None, "threads_per_worker": 1}
+    how = {"processes": False, "dashboard_address": ":0", "threads_per_worker": 1}
     with LocalCluster(n_workers=2, **how) as machines, Client(machines) as client:
         assert_same(clone(model).set_params(client=client).partial_fit(every), alone)
 
