@@ -7,9 +7,9 @@
 
 Each is drawn by the example of its name (batches by plot_batches.py, scaling by plot_scaling.py)
 with nothing but its defaults, in a process of its own; the two of plot_rates.py only where files of
-clicks (in Criteo's format) and of texts are named. The latter is one of those that text_pipeline.py reads. many_classes shows
-seconds and wants a machine that does nothing else; the others come out the same wherever the
-arithmetic does.
+clicks (in Criteo's format) and of texts are named. The latter is one of those that text_pipeline.py
+reads. many_classes shows seconds and wants a machine that does nothing else; the others come out
+the same wherever the arithmetic does.
 """
 
 import argparse

@@ -73,9 +73,8 @@ def draw(times: Times) -> Figure:
         ax.set(title=job, xlabel="workers", xscale="log", yscale="log", ylim=(0.3, 150))
         ax.set_xticks(WORKERS, [str(n) for n in WORKERS])
         ax.minorticks_off()
-        ax.set_yticks(
-            [0.5, 1, 2, 5, 10, 20, 50, 100], ["0.5", "1", "2", "5", "10", "20", "50", "100"]
-        )
+        ticks = ["0.5", "1", "2", "5", "10", "20", "50", "100"]
+        ax.set_yticks([float(each) for each in ticks], ticks)
         ax.grid(axis="y", color="0.9")
     axes[0].set_ylabel("times as fast as one machine")
     axes[0].legend(frameon=False, loc="upper left", fontsize=9)
