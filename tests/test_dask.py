@@ -11,15 +11,18 @@ from common import random_rows
 from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import make_pipeline
 from stacks import BATCHED, N_FEATURES, model_of, name_of
 
-from sklearn_adagrad import AdagradClassifier, AdagradRegressor, load
+from sklearn_adagrad import AdagradClassifier, AdagradRegressor, FieldHasher, load
 from sklearn_adagrad.estimators import base
 from sklearn_adagrad.rules import Admission
 
 pytest.importorskip("distributed", reason="dask is not installed")
 import dask
 import dask.array as da
+import dask.dataframe as dd
+import pandas as pd
 from distributed import Client, LocalCluster
 
 from sklearn_adagrad.dask import (
@@ -393,6 +396,35 @@ def test_arrays():
     np.testing.assert_allclose(predicted.compute(scheduler="synchronous"), model.predict(X))
     sparse = [dask.delayed(each) for each in chunks(X, y, weights)]
     assert_same(clone(model).partial_fit(sparse), plain)
+
+
+def frame(n_rows=600):
+    rng = np.random.default_rng(0)
+    site, price = rng.integers(0, 9, n_rows), rng.lognormal(size=n_rows)
+    clicked = rng.random(n_rows) < np.where(site < 3, 0.8, 0.3)
+    columns = {"site": [f"s{each}" for each in site], "price": price, "clicked": clicked}
+    return pd.DataFrame(columns)
+
+
+def test_dataframes_in_a_pipeline_with_a_hasher():
+    table, names = frame(), ["site", "price"]
+    lazy = dd.from_pandas(table, npartitions=7)
+    hasher = FieldHasher(2**10, fields={"price": "quantiles"})
+    model = DaskAdagradClassifier(lr=0.1, n_shards=1, max_iter=2, tol=None, shuffle=False)
+    pipeline = make_pipeline(hasher, clone(model))
+    how = {"daskadagradclassifier__classes": [False, True]}
+    pipeline.fit(lazy[names], lazy["clicked"], **how)
+    parts = [each.compute() for each in lazy.partitions]
+    hashed = clone(hasher).fit(parts[0][names])
+    every = [(hashed.transform(each[names]), each["clicked"]) for each in parts]
+    assert_same(pipeline[-1], model.fit(every, classes=[False, True]))
+    predicted = pipeline.predict_proba(lazy[names])
+    assert isinstance(predicted, da.Array)
+    here = model.predict_proba(hashed.transform(table[names]))
+    np.testing.assert_array_equal(predicted.compute(scheduler="synchronous"), here)
+    fewer = lazy["clicked"].repartition(npartitions=5)
+    with pytest.raises(ValueError, match="y has 5 partitions and X 7"):
+        model.fit(hashed.transform(lazy[names]), fewer, classes=[False, True])
 
 
 def test_a_move_leaves_its_model_as_it_is():

@@ -42,9 +42,9 @@ def blocks_of(X, y=None, sample_weight=None, suffix=""):
         return _blocks_of_array(X, y, sample_weight, suffix)
     if not isinstance(X, list | tuple):
         raise TypeError(
-            f"X{suffix} is of type {type(X).__name__}: it must be a Dask array (a dataframe has "
-            "to_dask_array), or a list of readers, of delayed chunks, or of chunks (X, y) or "
-            "(X, y, sample_weight)."
+            f"X{suffix} is of type {type(X).__name__}: it must be a Dask array (of a dataframe "
+            "FieldHasher makes one, and to_dask_array if all is numbers), or a list of readers, of "
+            "delayed chunks, or of chunks (X, y) or (X, y, sample_weight)."
         )
     if y is not None or sample_weight is not None:
         raise ValueError(
@@ -76,15 +76,27 @@ def _blocks_of_array(X, y, sample_weight, suffix):
             parts.append([None] * len(parts[0]))
             continue
         if not hasattr(each, "to_delayed"):
-            raise TypeError(f"{name} must be a Dask array, as X is, not a {type(each).__name__}.")
-        if each.chunks[0] != X.chunks[0]:
+            raise TypeError(f"{name} must be of Dask, as X is, not a {type(each).__name__}.")
+        if hasattr(each, "rechunk"):
+            each = each.rechunk(dict.fromkeys(range(1, each.ndim), -1))
+            _check_rows(name, each.chunks[0], X.chunks[0])
+        own = np.ravel(each.to_delayed())
+        if len(own) != len(parts[0]):
             raise ValueError(
-                f"{name} has chunks of {each.chunks[0][:3]}... rows and X of {X.chunks[0][:3]}...: "
-                f"rechunk one of them."
+                f"{name} has {len(own)} partitions and X {len(parts[0])}: repartition one of them."
             )
-        parts.append(each.rechunk(dict.fromkeys(range(1, each.ndim), -1)).to_delayed().ravel())
+        parts.append(own)
     rows = enumerate(zip(*parts, strict=True))
     return [Block(_name(n, suffix), _rows_of, each) for n, each in rows]
+
+
+def _check_rows(name, chunks, of_X):
+    """Refuse chunks that are known to have other rows than those of X."""
+    if len(chunks) != len(of_X) or np.nan_to_num(np.subtract(chunks, of_X)).any():
+        raise ValueError(
+            f"{name} has chunks of {chunks[:3]}... rows and X of {of_X[:3]}...: rechunk one of "
+            "them."
+        )
 
 
 def _read(reader):
