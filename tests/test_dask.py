@@ -4,6 +4,7 @@ import copy
 import os
 import pickle
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -584,6 +585,40 @@ def test_the_same_bits_on_any_number_of_workers():
     for n in (1, 2, 3):
         with cluster(n) as machines, Client(machines) as client:
             assert_same(clone(model).set_params(client=client).partial_fit(every), alone)
+
+
+def test_no_more_blocks_are_loaded_than_are_soon_needed(monkeypatch, tmp_path):
+    X, y, _ = rows()
+
+    def load(n, chunk):
+        (tmp_path / str(n)).touch()
+        return chunk
+
+    every = [dask.delayed(load)(n, chunk) for n, chunk in enumerate(chunks(X, y))]
+    seen = []
+
+    def note(self, model):
+        time.sleep(0.05)  # in which workers would load more
+        seen.append((model.t_, len(list(tmp_path.iterdir()))))
+
+    monkeypatch.setattr(reports.Report, "__call__", note)
+    with cluster(2) as machines, Client(machines) as client:
+        DaskAdagradRegressor(lr=0.1, batch_size=1 / 8, n_shards=2, client=client).partial_fit(every)
+    assert seen[-1] == (ROWS, len(every))
+    # Of each lane one that is being learnt, and one more; the first lane may be a block ahead.
+    assert all(n_loaded <= t / BLOCK + 5 for t, n_loaded in seen)
+
+
+def test_epochs_that_workers_judge():
+    X, y, weights = rows()
+    how = {"lr": 1.0, "batch_size": 1 / 8, "early_stopping": True, "n_iter_no_change": 2}
+    model = DaskAdagradRegressor(**how, n_shards=2, random_state=0)
+    given = {"X_val": chunks(X[:200], y[::-1][:200])}
+    alone = clone(model).fit(chunks(X, y, weights), **given)
+    with cluster(2) as machines, Client(machines) as client:
+        learnt = clone(model).set_params(client=client).fit(chunks(X, y, weights), **given)
+    assert_same(learnt, alone)
+    assert learnt.validation_loss_curve_ == alone.validation_loss_curve_
 
 
 def test_workers_that_are_all_killed(monkeypatch):

@@ -17,7 +17,11 @@ class Rows(NamedTuple):
 
     X: sparse.csr_array
     y: np.ndarray
-    weights: np.ndarray
+    weights: np.ndarray | None
+
+    def part(self, first, last):
+        """The rows from ``first`` to before ``last``."""
+        return Rows(*(None if each is None else each[first:last] for each in self))
 
 
 class Block(NamedTuple):
@@ -105,7 +109,8 @@ def _read(reader):
     if not chunks:
         raise ValueError(f"{reader!r} has no row.")
     X, y, weights = zip(*chunks, strict=True)
-    return Rows(sparse.csr_array(sparse.vstack(X)), np.concatenate(y), np.concatenate(weights))
+    weights = None if weights[0] is None else np.concatenate(weights)
+    return Rows(sparse.csr_array(sparse.vstack(X)), np.concatenate(y), weights)
 
 
 def _rows_of_chunk(chunk):
@@ -127,7 +132,9 @@ def _rows_of(X, y, weights=None):
     y = np.asarray(y)
     if y.ndim == 0 or len(y) != X.shape[0]:
         raise ValueError(f"X has {X.shape[0]} rows, but y has shape {y.shape}.")
-    weights = np.ones(len(y)) if weights is None else np.asarray(weights, np.float64)
+    if weights is None:
+        return Rows(X, y, None)
+    weights = np.asarray(weights, np.float64)
     if weights.shape != (len(y),):
         raise ValueError(f"X has {X.shape[0]} rows, but sample_weight has shape {weights.shape}.")
     return Rows(X, y, weights)
