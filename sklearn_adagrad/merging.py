@@ -1,6 +1,6 @@
 """One model from several that learnt different rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -107,6 +107,8 @@ def merge(
     >>> merge(days, X=X, y=y).t_
     400
     """
+    if (X is None) != (y is None) or (X is None and sample_weight is not None):
+        raise ValueError("X and y must be given together: they are the rows to choose by.")
     models = _checked(models, start)
     first = _as_it_is(models[0])
     _check_supported(first)
@@ -115,10 +117,8 @@ def merge(
     moves = moves_of(bound, began, parts)
     sums = {name: added(counted[name], [each[name] for each in counts]) for name in counted}
     first._commit(sums, gone=_OF_FIT, _state=joined(bound, began, parts, moves, None))
-    if X is None and y is None and sample_weight is None:
+    if X is None:
         return first
-    if X is None or y is None:
-        raise ValueError("X and y must be given together: they are the rows to choose by.")
     lost, weights = judged_by(first, X, y, sample_weight)
     first._require_weight(weights, "sample_weight")
     loss, state = _reached(lost, bound, began, parts, moves)
@@ -179,6 +179,8 @@ def _reached(lost, bound, began, parts, moves):
 
 def _checked(models, start):
     """The models as a list: fitted ones, each of which is there once."""
+    if not isinstance(models, Iterable):
+        raise TypeError(f"models is a {type(models).__name__}: it must be a list of models.")
     models = list(models)
     if not models:
         raise ValueError("models is empty: there is nothing to merge.")

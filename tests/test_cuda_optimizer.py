@@ -114,6 +114,15 @@ def test_shapes(shape, dtype):
     assert_array_equal(here(array), np.full(shape, -0.5, dtype))
 
 
+@pytest.mark.parametrize("rule", ["adagrad", "ftrl", rules.Averaged("adagrad")], ids=str)
+@pytest.mark.parametrize("shape", [(0,), (3, 0)])
+def test_an_array_of_nothing_takes_steps(rule, shape):
+    array, optimizer = there(np.zeros(shape)), Optimizer(rule, lr=0.5)
+    optimizer.step(array, there(np.zeros(shape)))
+    optimizer.step(array, there(np.zeros(shape)))
+    assert optimizer.state_dict()["state"][0]["t"] == 2
+
+
 def test_a_sparse_gradient_of_nothing_is_a_step():
     array, optimizer = there(np.zeros((3, 2))), Optimizer()
     optimizer.step(array, SparseRows(np.empty(0, int), there(np.empty((0, 2)))))

@@ -15,7 +15,7 @@ from scipy import sparse
 from sklearn.datasets import load_svmlight_file
 from sklearn.exceptions import NotFittedError
 
-from sklearn_adagrad import AdagradClassifier, AdagradRegressor, load, merge
+from sklearn_adagrad import AdagradClassifier, AdagradRegressor, load, merge, merging
 from sklearn_adagrad.model.state import settle
 from sklearn_adagrad.rules import FTRL, Adagrad, Clipped, Momentum
 
@@ -142,6 +142,66 @@ def test_features_of_a_later_model_alone_keep_its_weight(rule):
 @every_kind
 @every_rule
 @every_penalty
+@every_dtype
+def test_features_of_two_models_have_the_penalties_of_the_third(kind, rule, penalty, dtype):
+    stream = Stream(kind, dtype, rule=rule, fit_intercept=False, **penalty)
+    shared = slice(0, 5)
+    with_columns(stream, slice(5, 20), 90, 120)
+    start = stream.learnt(0, 30)
+    models = stream.parted(start)
+    expected = stream.learnt(90, 120, merge(models[:2], start=start))
+    found = merge(models, start=start)
+    np.testing.assert_allclose(
+        np.atleast_2d(found.coef_)[:, shared],
+        np.atleast_2d(expected.coef_)[:, shared],
+        rtol=1e-5 if dtype == np.float32 else 1e-12,
+    )
+
+
+@every_kind
+@every_penalty
+@every_dtype
+@pytest.mark.parametrize("rule", ["adagrad", "ftrl"])
+def test_two_equal_models_become_one_whose_penalties_go_on_as_theirs(kind, penalty, dtype, rule):
+    stream = Stream(kind, dtype, rule=rule, **penalty)
+    model = stream.learnt(0, 60)
+    merged = merge([model, copy.deepcopy(model)])
+    for each in (model, merged):
+        each.partial_fit(0 * stream.X, stream.y)
+    rounding = 1e-6 if dtype == np.float32 else 1e-13
+    for name in ("coef_", "intercept_"):
+        found, expected = getattr(merged, name), getattr(model, name)
+        np.testing.assert_allclose(found, expected, rtol=10 * rounding, atol=rounding)
+
+
+def test_a_model_with_another_lr_in_between_has_not_learnt_what_it_had_no_rows_of():
+    """Its records were brought up to date for that, but only the other one learnt the feature."""
+    X, y = np.eye(2), np.array([1, 1])
+    start = AdagradClassifier(lr=0.5, alpha=0.01, fit_intercept=False)
+    start.partial_fit(X, y, classes=[0, 1])
+    learning = copy.deepcopy(start).partial_fit(X[:1], [0])
+    other = copy.deepcopy(start).set_params(lr=0.2).partial_fit(X[1:], [1])
+    other.set_params(lr=0.5).partial_fit(X[1:], [1])
+    alone = copy.deepcopy(learning).partial_fit(X[[1, 1]], [1, 1])
+    found = merge([learning, other], start=start)
+    np.testing.assert_allclose(found.coef_[0, 0], alone.coef_[0, 0], rtol=1e-14)
+
+
+def test_rows_to_choose_by_are_scored_by_the_processor():
+    """Models that were learnt on a GPU are merged where there is none."""
+    stream = Stream()
+    models = stream.parted()
+    expected = merge(models, **stream.rows)
+    for model in models:
+        model.set_params(device="cuda")
+    found = merge(models, **stream.rows)
+    assert found.device == "cuda"
+    np.testing.assert_array_equal(found.coef_, expected.coef_)
+
+
+@every_kind
+@every_rule
+@every_penalty
 def test_one_model_is_itself(kind, rule, penalty):
     stream = Stream(kind, rule=rule, **penalty)
     start = stream.learnt(0, 30)
@@ -208,15 +268,14 @@ def test_what_fit_said_of_its_epochs_is_left_out():
     assert not hasattr(model, "loss_curve_")
 
 
-def test_an_accumulator_that_a_gradient_is_too_small_for():
+@pytest.mark.parametrize(("lr", "size"), [(1e4, 1e10)])
+def test_an_accumulator_that_a_gradient_is_too_small_for(lr, size):
     """The moves of weights are still there: they are added up, as on one machine."""
     X, y = np.ones((1, 1), np.float32), np.ones(1)
-    make = lambda: AdagradRegressor(  # noqa: E731
-        lr=1e4, initial_accumulator_value=1e10, fit_intercept=False
-    )
-    start = make().partial_fit(0 * X, y)
+    start = AdagradRegressor(lr=lr, initial_accumulator_value=size, fit_intercept=False)
+    start.partial_fit(0 * X, y)
     models = [copy.deepcopy(start).partial_fit(X, y) for _ in range(3)]
-    assert models[0].accumulator_[0] == np.float32(1e10)
+    assert models[0].accumulator_[0] == np.float32(size)
     model = merge(models, start=start)
     np.testing.assert_allclose(model.coef_, models[0].coef_, rtol=1e-6)
     added = merge(models, start=start, X=X, y=np.ones(1))
@@ -341,6 +400,9 @@ def refused(match, models, error=ValueError, **more):
 def test_lists_that_are_none():
     model = Stream().learnt(0, 30)
     refused("models is empty", [])
+    for none in (model, None, 1):
+        with pytest.raises(TypeError, match=f"models is a {type(none).__name__}: .* a list"):
+            merge(none)
     refused(r"models\[1\] is a str", [model, "model"], TypeError)
     refused(r"start is a int", [model], TypeError, start=1)
     refused(r"models\[2\] is models\[0\] again", [model, copy.deepcopy(model), model])
@@ -378,6 +440,9 @@ def test_starts_that_are_none():
     refused(r"models\[0\] did not begin from start", [early], start=late)
     other = stream.learnt(90, 120)
     refused(r"models\[1\] did not begin from start", [late, other], start=early)
+    idle = Stream(fit_intercept=False).learnt(0, 30)
+    longer = copy.deepcopy(idle).partial_fit(0 * stream.X, stream.y)
+    refused(r"models\[0\] did not begin from start", [idle], start=longer)
     pruned = copy.deepcopy(late).prune(0.1)
     refused(r"models\[0\] did not begin from start", [pruned], start=early)
 
@@ -437,3 +502,13 @@ def test_every_loss_that_is_taken():
             refused(loss, models)
         else:
             assert merge(models, X=X, y=y).t_ == 100
+
+
+def test_means_are_kept_if_nothing_is_better(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 4))
+    y = (X[:, 0] > 0).astype(int)
+    models = [AdagradClassifier(lr=0.1).partial_fit(X[n::3], y[n::3], [0, 1]) for n in range(3)]
+    monkeypatch.setattr(merging, "_reached", lambda *_: (np.inf, None))
+    averaged = merge(models)
+    np.testing.assert_array_equal(merge(models, X=X, y=y).coef_, averaged.coef_)

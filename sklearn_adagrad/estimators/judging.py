@@ -4,7 +4,12 @@ from .training import Problem
 
 
 def judged_by(model, X, y, sample_weight):
-    """A function that says what a state loses on these rows in all, and the weights of the rows."""
+    """A function that says what a state loses on these rows in all, and the weights of the rows.
+
+    By the processor, as all that is known of a model: whoever has learnt it.
+    """
+    model = model._at_once()
+    model.device = "cpu"
     rows, n_features, max_abs, y, weights = model._checked(X, y, sample_weight, model._dtype)
     model._check_width(n_features)
     known = vars(model)

@@ -70,7 +70,10 @@ def moves_of(bound, start, parts):
 
 def _moves(bound, start, parts, name):
     table = start.tables[name]
-    places = np.unique(np.concatenate([part.places[name] for part in parts]))
+    changed = np.zeros(len(table), bool)
+    for part in parts:
+        changed[part.places[name]] = True
+    places = np.flatnonzero(changed)
     cells, differs = [], np.zeros((len(parts), len(places)), bool)
     for n, part in enumerate(parts):
         where = np.searchsorted(places, part.places[name])

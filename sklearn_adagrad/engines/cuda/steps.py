@@ -88,14 +88,14 @@ class Gpu:
 def _step(weights, like, memory, grad, scale, max_norm, rest):
     from . import step_loops as loops
 
-    table = Table(there(weights), there(like), there(memory))
     is_dense = isinstance(grad, GpuArray)
+    size = len(grad) if is_dense else len(grad.numbers) * grad.width
+    if not size:
+        return
+    table = Table(there(weights), there(like), there(memory))
     if is_dense:
-        values, size = there(grad), len(grad)
+        values = there(grad)
     else:
-        size = len(grad.numbers) * grad.width
-        if not size:
-            return
         values = room(size, grad.values.dtype)
         given = there(grad.values), grad.width, there(grad.order), there(grad.begins), values
         run(loops.add_rows, one_each(size), *given)
