@@ -4,6 +4,8 @@ import copy
 import os
 import pickle
 import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -31,6 +33,8 @@ from sklearn_adagrad.dask import (
     rounds,
     sums,
 )
+from sklearn_adagrad.dask.blocks import Block, _rows_of_chunk
+from sklearn_adagrad.dask.workers import Lost, There
 
 SUPPORTED = [each for each in BATCHED if "aware" not in each[0] and "admitted" not in each[0]]
 ROWS, BLOCK = 900, 70
@@ -648,3 +652,54 @@ def test_workers_that_come_later(monkeypatch):
         monkeypatch.setattr(rounds, "_learnt", noted)
         assert_same(clone(model).set_params(client=client).partial_fit(every), alone)
     assert len(seats) == 2
+
+
+def test_a_worker_that_is_killed_with_what_it_has_done():
+    """Dask would wait for ever for a result which had been there, when it could be asked for."""
+    block = Block("block 0", _rows_of_chunk, (([[1.0]], [1.0]),))
+    with cluster(1) as machines, Client(machines) as client:
+        handed = There(client).seat(0).load(block)
+        while not handed.n_rows.future.done():
+            time.sleep(0.01)
+        os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(handed.n_rows.result)
+            try:
+                error = asked.exception(timeout=30)
+            except TimeoutError:
+                client.cancel(handed.n_rows.future)  # or the thread would never end
+                raise
+    assert isinstance(error, Lost)
+
+
+def test_an_error_of_a_block_that_is_about_time():
+    def load():
+        raise TimeoutError("The file server is away.")
+
+    with cluster(1) as machines, Client(machines) as client:
+        model = DaskAdagradRegressor(lr=0.1, client=client)
+        with pytest.raises(TimeoutError, match="file server"):
+            model.partial_fit([dask.delayed(load)()])
+
+
+def test_workers_that_are_all_killed_while_they_judge(monkeypatch):
+    X, y, _ = rows()
+    every = chunks(X, y)
+    how = {"lr": 0.1, "batch_size": 1 / 8, "max_iter": 2, "tol": None, "early_stopping": True}
+    model = DaskAdagradRegressor(**how, n_shards=3, random_state=0)
+    alone = clone(model).fit(every, X_val=every)
+    with cluster(1) as machines, Client(machines) as client:
+        scatter, killed = client.scatter, []
+
+        def scattered(*args, **more):
+            shared = scatter(*args, **more)
+            if not killed:
+                killed.extend(client.run(os.getpid).values())
+                os.kill(killed[0], signal.SIGKILL)
+            return shared
+
+        monkeypatch.setattr(client, "scatter", scattered)
+        learnt = clone(model).set_params(client=client).fit(every, X_val=every)
+        assert killed
+    assert_same(learnt, alone)
+    assert learnt.validation_loss_curve_ == alone.validation_loss_curve_

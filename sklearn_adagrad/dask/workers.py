@@ -7,11 +7,13 @@ is to learn. A seat loads blocks (``load``), and learns (``learn``).
 import contextlib
 import itertools
 import uuid
+from concurrent.futures import CancelledError
 from typing import Any, NamedTuple
 
 from .._optional import optional
 from .learner import Learner, hand_over
 
+TRIES = 5  # to have something done by workers that may be lost
 _PATIENCE = 1.0  # seconds until somebody looks whether a worker is still there
 
 
@@ -90,10 +92,16 @@ class There:
 
     def each(self, function, model, blocks):
         """``function(model, rows, name)`` of the rows of each block, none of which is kept."""
-        shared = self._client.scatter(model, broadcast=True, hash=False)
         delayed = optional("dask", "dask").delayed(function, pure=False)
-        calls = [delayed(shared, block.delayed(), block.name) for block in blocks]
-        return self._client.gather(self._client.compute(calls))
+        for _ in range(TRIES):
+            self._client.wait_for_workers(1)
+            shared = self._client.scatter(model, broadcast=True, hash=False)
+            calls = [delayed(shared, block.delayed(), block.name) for block in blocks]
+            try:
+                return self._client.gather(self._client.compute(calls))
+            except CancelledError as error:  # all that had the model are lost
+                loss = error
+        raise RuntimeError("Workers were lost whenever they judged rows.") from loss
 
 
 class _Seat:
@@ -139,13 +147,17 @@ class _Awaited(NamedTuple):
     seat: _Seat
 
     def result(self):
-        while not self.future.done():
+        patience = _PATIENCE
+        while True:
             try:
-                return self.future.result(timeout=_PATIENCE)
+                return self.future.result(timeout=patience)
             except TimeoutError:
+                if getattr(self.future, "status", None) == "error":  # what the task has raised
+                    raise
                 if not self.seat.is_there():
                     raise Lost(f"{self.seat} is not there any more.") from None
-        return self.future.result()
+                if self.future.done():  # and on its way, but begun again with each try
+                    patience *= 2
 
 
 def workers_of(client, model):
