@@ -1,11 +1,13 @@
 """Learning with Dask: the same model whoever learns which rows."""
 
 import copy
+import gc
 import os
 import pickle
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -72,7 +74,7 @@ def assert_near(one, other, rtol=1e-10):
 
 def cluster(n):
     return LocalCluster(
-        n_workers=n, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        n_workers=n, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
     )
 
 
@@ -629,7 +631,7 @@ def test_threads_of_one_process_learn_at_the_same_time():
     X, y, _ = rows()
     every, model = chunks(X, y), DaskAdagradRegressor(lr=0.1, batch_size=1 / 8, n_shards=3)
     alone = clone(model).partial_fit(every)
-    how = {"processes": False, "dashboard_address": None, "threads_per_worker": 1}
+    how = {"processes": False, "dashboard_address": ":0", "threads_per_worker": 1}
     with LocalCluster(n_workers=2, **how) as machines, Client(machines) as client:
         assert_same(clone(model).set_params(client=client).partial_fit(every), alone)
 
@@ -703,3 +705,34 @@ def test_workers_that_are_all_killed_while_they_judge(monkeypatch):
         assert killed
     assert_same(learnt, alone)
     assert learnt.validation_loss_curve_ == alone.validation_loss_curve_
+
+
+def test_learners_end_with_their_pass():
+    X, y, _ = rows()
+    every = chunks(X, y)
+    with cluster(1) as machines, Client(machines) as client:
+        model = DaskAdagradRegressor(lr=0.1, batch_size=1 / 8, n_shards=3, client=client)
+        gc.disable()  # which would let go of them at some time or other
+        try:
+            for blocks in (every, [*every, None]):
+                with pytest.raises(TypeError) if blocks[-1] is None else nullcontext():
+                    clone(model).partial_fit(blocks)
+                deadline = time.monotonic() + 30
+                while any(client.run(_n_learners).values()) and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                assert list(client.run(_n_learners).values()) == [0]
+        finally:
+            gc.enable()
+
+
+def _n_learners(dask_worker):
+    return len(dask_worker.state.actors)
+
+
+def test_an_asynchronous_client_is_refused():
+    class Asynchronous:
+        asynchronous = True
+
+    X, y, _ = rows()
+    with pytest.raises(ValueError, match="pass one with asynchronous=False"):
+        DaskAdagradRegressor(lr=0.1, client=Asynchronous()).partial_fit(chunks(X, y))

@@ -1,7 +1,7 @@
 """Who learns: the workers of a Dask client, or this process alone.
 
 Both have ``seat(share)``, where a learner sits: ``share``, in [0, 1), is which part of all rows it
-is to learn. A seat loads blocks (``load``), and learns (``learn``).
+is to learn. A seat loads blocks (``load``), and learns (``learn``). ``close()`` ends all learners.
 """
 
 import contextlib
@@ -54,6 +54,9 @@ class Here:
         for block in blocks:
             yield function(model, block.delayed().compute(scheduler="synchronous"), block.name)
 
+    def close(self):
+        pass
+
 
 class Handed(NamedTuple):
     """A block in the hands of a learner, once it is loaded."""
@@ -75,6 +78,11 @@ class There:
     """The workers of a Dask client."""
 
     def __init__(self, client):
+        if client.asynchronous:
+            raise ValueError(
+                "The client is asynchronous, but the estimators wait for what it does: pass one "
+                "with asynchronous=False."
+            )
         self._client, self._seats = client, {}
 
     def seat(self, share):
@@ -103,6 +111,11 @@ class There:
                 loss = error
         raise RuntimeError("Workers were lost whenever they judged rows.") from loss
 
+    def close(self):
+        """Dask's calls of actors refer to themselves: garbage would keep learners, and models."""
+        if self._client.status == "running":
+            self._client.cancel([seat.actor for seat in self._seats.values()])
+
 
 class _Seat:
     """A learner on a worker, the round that its model is of, and how it was lost if it was."""
@@ -111,8 +124,10 @@ class _Seat:
         self.loss, self._round, self._numbers = None, None, itertools.count()
         self._client, self._address = client, address
         self._name = f"learner-{uuid.uuid4().hex}"
-        actor = client.submit(Learner, self._name, actor=True, key=self._name, workers=[address])
-        self._learner = _Awaited(actor, self).result()
+        self.actor = client.submit(
+            Learner, self._name, actor=True, key=self._name, workers=[address]
+        )
+        self._learner = _Awaited(self.actor, self).result()
 
     def __repr__(self):
         return f"The worker at {self._address}"
