@@ -30,6 +30,7 @@ NAMES = (
     "nothing_set",
     "batches",
     "merging",
+    "dask",
     "threads",
     "cuda",
 )

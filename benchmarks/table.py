@@ -37,6 +37,8 @@ _HEADINGS = {
     "vw": "by accumulators",
     "merged": "merge",
     "chosen": "merge, with rows",
+    "rounds_of_dask": "rounds",
+    "megabytes_per_million_rows": "MB per million rows",
     "target": "target",
     "measured": "measured",
     "published": "published",
@@ -86,7 +88,7 @@ def _number(column, value):
         return f"{value / 1e6:.3g}"
     if column in ("allocated", "resident"):
         return f"{value / 1e6:.0f}"
-    if column in ("rows", "rows_per_second"):
+    if column in ("rows", "rows_per_second", "rounds_of_dask"):
         return f"{float(f'{value:.3g}'):,.0f}"
     if column in ("log_loss", "accuracy", "cv_accuracy", "calibration_error"):
         return f"{value:.4f}"

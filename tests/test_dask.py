@@ -15,15 +15,18 @@ from common import random_rows
 from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import make_pipeline
 from stacks import BATCHED, N_FEATURES, model_of, name_of
 
-from sklearn_adagrad import AdagradClassifier, AdagradRegressor, load
+from sklearn_adagrad import AdagradClassifier, AdagradRegressor, FieldHasher, load
 from sklearn_adagrad.estimators import base
 from sklearn_adagrad.rules import Admission
 
 pytest.importorskip("distributed", reason="dask is not installed")
 import dask
 import dask.array as da
+import dask.dataframe as dd
+import pandas as pd
 from distributed import Client, LocalCluster
 
 from sklearn_adagrad.dask import (
@@ -401,6 +404,35 @@ def test_arrays():
     assert_same(clone(model).partial_fit(sparse), plain)
 
 
+def frame(n_rows=600):
+    rng = np.random.default_rng(0)
+    site, price = rng.integers(0, 9, n_rows), rng.lognormal(size=n_rows)
+    clicked = rng.random(n_rows) < np.where(site < 3, 0.8, 0.3)
+    columns = {"site": [f"s{each}" for each in site], "price": price, "clicked": clicked}
+    return pd.DataFrame(columns)
+
+
+def test_dataframes_in_a_pipeline_with_a_hasher():
+    table, names = frame(), ["site", "price"]
+    lazy = dd.from_pandas(table, npartitions=7)
+    hasher = FieldHasher(2**10, fields={"price": "quantiles"})
+    model = DaskAdagradClassifier(lr=0.1, n_shards=1, max_iter=2, tol=None, shuffle=False)
+    pipeline = make_pipeline(hasher, clone(model))
+    how = {"daskadagradclassifier__classes": [False, True]}
+    pipeline.fit(lazy[names], lazy["clicked"], **how)
+    parts = [each.compute() for each in lazy.partitions]
+    hashed = clone(hasher).fit(parts[0][names])
+    every = [(hashed.transform(each[names]), each["clicked"]) for each in parts]
+    assert_same(pipeline[-1], model.fit(every, classes=[False, True]))
+    predicted = pipeline.predict_proba(lazy[names])
+    assert isinstance(predicted, da.Array)
+    here = model.predict_proba(hashed.transform(table[names]))
+    np.testing.assert_array_equal(predicted.compute(scheduler="synchronous"), here)
+    fewer = lazy["clicked"].repartition(npartitions=5)
+    with pytest.raises(ValueError, match="y has 5 partitions and X 7"):
+        model.fit(hashed.transform(lazy[names]), fewer, classes=[False, True])
+
+
 def test_a_move_leaves_its_model_as_it_is():
     X, y, _ = rows()
     model = AdagradRegressor(lr=0.1, batch_size=1 / 8).partial_fit(X[:500], y[:500])
@@ -558,6 +590,40 @@ def test_the_same_bits_on_any_number_of_workers():
     for n in (1, 2, 3):
         with cluster(n) as machines, Client(machines) as client:
             assert_same(clone(model).set_params(client=client).partial_fit(every), alone)
+
+
+def test_no_more_blocks_are_loaded_than_are_soon_needed(monkeypatch, tmp_path):
+    X, y, _ = rows()
+
+    def load(n, chunk):
+        (tmp_path / str(n)).touch()
+        return chunk
+
+    every = [dask.delayed(load)(n, chunk) for n, chunk in enumerate(chunks(X, y))]
+    seen = []
+
+    def note(self, model):
+        time.sleep(0.05)  # in which workers would load more
+        seen.append((model.t_, len(list(tmp_path.iterdir()))))
+
+    monkeypatch.setattr(reports.Report, "__call__", note)
+    with cluster(2) as machines, Client(machines) as client:
+        DaskAdagradRegressor(lr=0.1, batch_size=1 / 8, n_shards=2, client=client).partial_fit(every)
+    assert seen[-1] == (ROWS, len(every))
+    # Of each lane one that is being learnt, and one more; the first lane may be a block ahead.
+    assert all(n_loaded <= t / BLOCK + 5 for t, n_loaded in seen)
+
+
+def test_epochs_that_workers_judge():
+    X, y, weights = rows()
+    how = {"lr": 1.0, "batch_size": 1 / 8, "early_stopping": True, "n_iter_no_change": 2}
+    model = DaskAdagradRegressor(**how, n_shards=2, random_state=0)
+    given = {"X_val": chunks(X[:200], y[::-1][:200])}
+    alone = clone(model).fit(chunks(X, y, weights), **given)
+    with cluster(2) as machines, Client(machines) as client:
+        learnt = clone(model).set_params(client=client).fit(chunks(X, y, weights), **given)
+    assert_same(learnt, alone)
+    assert learnt.validation_loss_curve_ == alone.validation_loss_curve_
 
 
 def test_workers_that_are_all_killed(monkeypatch):

@@ -38,8 +38,8 @@ def test_one_command_draws_every_committed_picture(monkeypatch):
 
 @pytest.mark.parametrize(
     "example",
-    [[name] for name in DRAWN if "no_tuning" not in name and name != "batches"]
-    + [["plot_batches"], ["plot_rates", "a", "b"]],
+    [[name] for name in DRAWN if not name.startswith(("no_tuning", "batches", "scaling"))]
+    + [["plot_batches"], ["plot_scaling"], ["plot_rates", "a", "b"]],
 )
 def test_picture_in_no_folder_is_refused_at_once(example, call, capsys):
     with pytest.raises(SystemExit):
@@ -63,6 +63,13 @@ def test_batches_are_drawn(call, capsys):
     call("plot_batches", "--rows", "600", "--lr", "0.1", "--picture", "mine.png")
     assert [path.name for path in Path().iterdir()] == ["mine.png"]
     assert capsys.readouterr().out.count("600 rows") == 3
+
+
+def test_scaling_is_drawn(call, capsys):
+    call("plot_scaling", "--row", "1e-5", "--picture", "mine.png")
+    assert [path.name for path in Path().iterdir()] == ["mine.png"]
+    said = capsys.readouterr().out
+    assert "10^9 rows, 2^24 features, 10 Gbit/s, 16 workers: 1,149 rounds" in said
 
 
 def test_picture_goes_to_temporary_files(tmp_path):

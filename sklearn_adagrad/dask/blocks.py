@@ -17,7 +17,11 @@ class Rows(NamedTuple):
 
     X: sparse.csr_array
     y: np.ndarray
-    weights: np.ndarray
+    weights: np.ndarray | None
+
+    def part(self, first, last):
+        """The rows from ``first`` to before ``last``."""
+        return Rows(*(None if each is None else each[first:last] for each in self))
 
 
 class Block(NamedTuple):
@@ -42,9 +46,9 @@ def blocks_of(X, y=None, sample_weight=None, suffix=""):
         return _blocks_of_array(X, y, sample_weight, suffix)
     if not isinstance(X, list | tuple):
         raise TypeError(
-            f"X{suffix} is of type {type(X).__name__}: it must be a Dask array (a dataframe has "
-            "to_dask_array), or a list of readers, of delayed chunks, or of chunks (X, y) or "
-            "(X, y, sample_weight)."
+            f"X{suffix} is of type {type(X).__name__}: it must be a Dask array (of a dataframe "
+            "FieldHasher makes one, and to_dask_array if all is numbers), or a list of readers, of "
+            "delayed chunks, or of chunks (X, y) or (X, y, sample_weight)."
         )
     if y is not None or sample_weight is not None:
         raise ValueError(
@@ -76,15 +80,27 @@ def _blocks_of_array(X, y, sample_weight, suffix):
             parts.append([None] * len(parts[0]))
             continue
         if not hasattr(each, "to_delayed"):
-            raise TypeError(f"{name} must be a Dask array, as X is, not a {type(each).__name__}.")
-        if each.chunks[0] != X.chunks[0]:
+            raise TypeError(f"{name} must be of Dask, as X is, not a {type(each).__name__}.")
+        if hasattr(each, "rechunk"):
+            each = each.rechunk(dict.fromkeys(range(1, each.ndim), -1))
+            _check_rows(name, each.chunks[0], X.chunks[0])
+        own = np.ravel(each.to_delayed())
+        if len(own) != len(parts[0]):
             raise ValueError(
-                f"{name} has chunks of {each.chunks[0][:3]}... rows and X of {X.chunks[0][:3]}...: "
-                f"rechunk one of them."
+                f"{name} has {len(own)} partitions and X {len(parts[0])}: repartition one of them."
             )
-        parts.append(each.rechunk(dict.fromkeys(range(1, each.ndim), -1)).to_delayed().ravel())
+        parts.append(own)
     rows = enumerate(zip(*parts, strict=True))
     return [Block(_name(n, suffix), _rows_of, each) for n, each in rows]
+
+
+def _check_rows(name, chunks, of_X):
+    """Refuse chunks that are known to have other rows than those of X."""
+    if len(chunks) != len(of_X) or np.nan_to_num(np.subtract(chunks, of_X)).any():
+        raise ValueError(
+            f"{name} has chunks of {chunks[:3]}... rows and X of {of_X[:3]}...: rechunk one of "
+            "them."
+        )
 
 
 def _read(reader):
@@ -93,7 +109,8 @@ def _read(reader):
     if not chunks:
         raise ValueError(f"{reader!r} has no row.")
     X, y, weights = zip(*chunks, strict=True)
-    return Rows(sparse.csr_array(sparse.vstack(X)), np.concatenate(y), np.concatenate(weights))
+    weights = None if weights[0] is None else np.concatenate(weights)
+    return Rows(sparse.csr_array(sparse.vstack(X)), np.concatenate(y), weights)
 
 
 def _rows_of_chunk(chunk):
@@ -115,7 +132,9 @@ def _rows_of(X, y, weights=None):
     y = np.asarray(y)
     if y.ndim == 0 or len(y) != X.shape[0]:
         raise ValueError(f"X has {X.shape[0]} rows, but y has shape {y.shape}.")
-    weights = np.ones(len(y)) if weights is None else np.asarray(weights, np.float64)
+    if weights is None:
+        return Rows(X, y, None)
+    weights = np.asarray(weights, np.float64)
     if weights.shape != (len(y),):
         raise ValueError(f"X has {X.shape[0]} rows, but sample_weight has shape {weights.shape}.")
     return Rows(X, y, weights)

@@ -161,8 +161,8 @@ class OnWorkers:
             return getattr(self._plain, method)(self, X)
         if not hasattr(X, "rechunk"):
             raise TypeError(
-                f"X is a {type(X).__name__}: it must be a Dask array (a dataframe has "
-                "to_dask_array), or rows in memory."
+                f"X is a {type(X).__name__}: it must be a Dask array (of a dataframe FieldHasher "
+                "makes one, and to_dask_array if all is numbers), or rows in memory."
             )
         check_is_fitted(self)
         dask, array = optional("dask", "dask"), optional("dask.array", "dask")

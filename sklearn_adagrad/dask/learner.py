@@ -70,7 +70,7 @@ class Learner:
             self._sums = Sums(n_features)
 
     def _move_of(self, part):
-        X, y, weights = (each[part.first : part.last] for each in self._rows[part.number])
+        X, y, weights = self._rows[part.number].part(part.first, part.last)
 
         def learn(model):
             model.partial_fit(X, y, sample_weight=weights)

@@ -160,7 +160,7 @@ def _learn_alone(model, lanes, begin, report):
         if lane is None:
             return
         last = min(lane.n_rows, lane.first + ALONE - _t(model))
-        X, y, weights = (each[lane.first : last] for each in lane.rows())
+        X, y, weights = lane.rows().part(lane.first, last)
         try:
             model.partial_fit(X, y, sample_weight=weights, **begin)
         except (ArithmeticError, ValueError, TypeError) as error:

@@ -1,5 +1,6 @@
 """FieldHasher: a table of fields becomes sparse rows."""
 
+import copy
 import itertools
 from numbers import Integral
 from typing import ClassVar
@@ -11,6 +12,7 @@ from sklearn.exceptions import NotFittedError
 from .._sklearn import HasMethods, Interval, StrOptions, _align_api_if_sparse, _fit_context
 from .builder import Builder
 from .kinds import Category, Ignored, Quantiles, Words, kind_of
+from .lazily import hashed, is_lazy, sample_of
 from .names import names_in
 from .plan import Field, Plan, Settings, numbers_of
 from .refused import RowsRefused
@@ -121,7 +123,8 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Parameters
         ----------
         X : table
-            As in ``transform``; a sample of the rows will do.
+            As in ``transform``; a sample of the rows will do. Of a dataframe of Dask it is the
+            first partition.
         y : None
             Ignored.
 
@@ -134,6 +137,7 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ValueError
             If a parameter, or a column of X, is not as described.
         """
+        X = sample_of(X) if is_lazy(X) else X
         names, forms, _, batches = self._read(X, keep_missing=False)
         kinds, edges = self._kinds(names, forms), {}
         for n, (name, kind) in enumerate(zip(names, kinds, strict=True)):
@@ -154,12 +158,13 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             A DataFrame of pandas or polars, a Table or RecordBatch of pyarrow, anything else with
             ``__arrow_c_stream__``, a dict of columns, a dict of values for one row or a list of
             such dicts, a structured array, or a two-dimensional array, whose fields are called x0,
-            x1, and so on.
+            x1, and so on. Or a dataframe of Dask.
 
         Returns
         -------
         X_hashed : sparse array or matrix of shape (n_samples, n_features)
-            CSR, by scikit-learn's option ``sparse_interface``, with sorted columns.
+            CSR, by scikit-learn's option ``sparse_interface``, with sorted columns. Of a dataframe
+            of Dask a Dask array of such blocks, which are hashed when they are asked for.
 
         Raises
         ------
@@ -167,6 +172,9 @@ class FieldHasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             If a column is of another type, a number is infinite, or X has other fields than ``fit``
             saw.
         """
+        if is_lazy(X):
+            as_it_is = copy.deepcopy(self)
+            return hashed(as_it_is.transform, X, self.n_features, self._checked_dtype())
         names, forms, n_rows, batches = self._read(X, self.missing == "bucket")
         plan, builder = self._plan_of(names, forms), self._builder(n_rows)
         for batch in batches:
