@@ -1,10 +1,13 @@
 """Learning with Dask: the same model whoever learns which rows."""
 
 import copy
+import gc
 import os
 import pickle
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -35,6 +38,8 @@ from sklearn_adagrad.dask import (
     rounds,
     sums,
 )
+from sklearn_adagrad.dask.blocks import Block, _rows_of_chunk
+from sklearn_adagrad.dask.workers import Lost, There
 
 SUPPORTED = [each for each in BATCHED if "aware" not in each[0] and "admitted" not in each[0]]
 ROWS, BLOCK = 900, 70
@@ -715,3 +720,85 @@ def test_workers_that_come_later(monkeypatch):
         monkeypatch.setattr(rounds, "_learnt", noted)
         assert_same(clone(model).set_params(client=client).partial_fit(every), alone)
     assert len(seats) == 2
+
+
+def test_a_worker_that_is_killed_with_what_it_has_done():
+    """Dask would wait for ever for a result which had been there, when it could be asked for."""
+    block = Block("block 0", _rows_of_chunk, (([[1.0]], [1.0]),))
+    with cluster(1) as machines, Client(machines) as client:
+        handed = There(client).seat(0).load(block)
+        while not handed.n_rows.future.done():
+            time.sleep(0.01)
+        os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(handed.n_rows.result)
+            try:
+                error = asked.exception(timeout=30)
+            except TimeoutError:
+                client.cancel(handed.n_rows.future)  # or the thread would never end
+                raise
+    assert isinstance(error, Lost)
+
+
+def test_an_error_of_a_block_that_is_about_time():
+    def load():
+        raise TimeoutError("The file server is away.")
+
+    with cluster(1) as machines, Client(machines) as client:
+        model = DaskAdagradRegressor(lr=0.1, client=client)
+        with pytest.raises(TimeoutError, match="file server"):
+            model.partial_fit([dask.delayed(load)()])
+
+
+def test_workers_that_are_all_killed_while_they_judge(monkeypatch):
+    X, y, _ = rows()
+    every = chunks(X, y)
+    how = {"lr": 0.1, "batch_size": 1 / 8, "max_iter": 2, "tol": None, "early_stopping": True}
+    model = DaskAdagradRegressor(**how, n_shards=3, random_state=0)
+    alone = clone(model).fit(every, X_val=every)
+    with cluster(1) as machines, Client(machines) as client:
+        scatter, killed = client.scatter, []
+
+        def scattered(*args, **more):
+            shared = scatter(*args, **more)
+            if not killed:
+                killed.extend(client.run(os.getpid).values())
+                os.kill(killed[0], signal.SIGKILL)
+            return shared
+
+        monkeypatch.setattr(client, "scatter", scattered)
+        learnt = clone(model).set_params(client=client).fit(every, X_val=every)
+        assert killed
+    assert_same(learnt, alone)
+    assert learnt.validation_loss_curve_ == alone.validation_loss_curve_
+
+
+def test_learners_end_with_their_pass():
+    X, y, _ = rows()
+    every = chunks(X, y)
+    with cluster(1) as machines, Client(machines) as client:
+        model = DaskAdagradRegressor(lr=0.1, batch_size=1 / 8, n_shards=3, client=client)
+        gc.disable()  # which would let go of them at some time or other
+        try:
+            for blocks in (every, [*every, None]):
+                with pytest.raises(TypeError) if blocks[-1] is None else nullcontext():
+                    clone(model).partial_fit(blocks)
+                deadline = time.monotonic() + 30
+                while any(client.run(_n_learners).values()) and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                assert list(client.run(_n_learners).values()) == [0]
+        finally:
+            gc.enable()
+
+
+def _n_learners(dask_worker):
+    return len(dask_worker.state.actors)
+
+
+def test_an_asynchronous_client_is_refused():
+    class Asynchronous:
+        asynchronous = True
+
+    X, y, _ = rows()
+    with pytest.raises(ValueError, match="pass one with asynchronous=False"):
+        DaskAdagradRegressor(lr=0.1, client=Asynchronous()).partial_fit(chunks(X, y))

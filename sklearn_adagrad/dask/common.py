@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+from contextlib import closing
 from typing import Any, ClassVar
 
 import numpy as np
@@ -113,8 +114,9 @@ class OnWorkers:
 
         try:
             while course.begin(model):
-                chosen, workers = [blocks[n] for n in course.order], workers_of(self.client, model)
-                learn_pass(model, workers, chosen, self.n_shards, begin, learnt, places)
+                chosen = [blocks[n] for n in course.order]
+                with closing(workers_of(self.client, model)) as workers:
+                    learn_pass(model, workers, chosen, self.n_shards, begin, learnt, places)
                 course.end(model)
                 places = None
             course.finish(model)

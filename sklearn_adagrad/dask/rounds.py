@@ -11,10 +11,9 @@ from ..model.state import adapted_state, own_state, settle
 from .learner import Failure, Part
 from .moves import Moment, apply, combined, moment_of
 from .sums import Sums
-from .workers import Lost, Round
+from .workers import TRIES, Lost, Round
 
 ALONE = 2**17  # rows learnt before batches are worth a round
-_TRIES = 5  # to have a block loaded, or a round learnt, by workers that may be lost
 
 
 @contextlib.contextmanager
@@ -76,7 +75,7 @@ class Lane:
             self._handed = None
         return self.n_rows - self.first
 
-    def _there(self, tries=_TRIES):
+    def _there(self, tries=TRIES):
         """How many rows the block at hand has, once a learner has it."""
         if not self.seat.loss:
             with _noted(self.seat, Lost), _about(self.block):
@@ -190,7 +189,7 @@ def _plan(lanes, moment):
 def _move(round_, plan, sums):
     """The move of all parts, whoever learns them."""
     moves, missing = {}, range(len(plan))
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         found = list(_learnt(round_, plan, missing))
         failures = [each for each in found if isinstance(each, Failure)]
         if failures:

@@ -1,17 +1,19 @@
 """Who learns: the workers of a Dask client, or this process alone.
 
 Both have ``seat(share)``, where a learner sits: ``share``, in [0, 1), is which part of all rows it
-is to learn. A seat loads blocks (``load``), and learns (``learn``).
+is to learn. A seat loads blocks (``load``), and learns (``learn``). ``close()`` ends all learners.
 """
 
 import contextlib
 import itertools
 import uuid
+from concurrent.futures import CancelledError
 from typing import Any, NamedTuple
 
 from .._optional import optional
 from .learner import Learner, hand_over
 
+TRIES = 5  # to have something done by workers that may be lost
 _PATIENCE = 1.0  # seconds until somebody looks whether a worker is still there
 
 
@@ -52,6 +54,9 @@ class Here:
         for block in blocks:
             yield function(model, block.delayed().compute(scheduler="synchronous"), block.name)
 
+    def close(self):
+        pass
+
 
 class Handed(NamedTuple):
     """A block in the hands of a learner, once it is loaded."""
@@ -73,6 +78,11 @@ class There:
     """The workers of a Dask client."""
 
     def __init__(self, client):
+        if client.asynchronous:
+            raise ValueError(
+                "The client is asynchronous, but the estimators wait for what it does: pass one "
+                "with asynchronous=False."
+            )
         self._client, self._seats = client, {}
 
     def seat(self, share):
@@ -90,10 +100,21 @@ class There:
 
     def each(self, function, model, blocks):
         """``function(model, rows, name)`` of the rows of each block, none of which is kept."""
-        shared = self._client.scatter(model, broadcast=True, hash=False)
         delayed = optional("dask", "dask").delayed(function, pure=False)
-        calls = [delayed(shared, block.delayed(), block.name) for block in blocks]
-        return self._client.gather(self._client.compute(calls))
+        for _ in range(TRIES):
+            self._client.wait_for_workers(1)
+            shared = self._client.scatter(model, broadcast=True, hash=False)
+            calls = [delayed(shared, block.delayed(), block.name) for block in blocks]
+            try:
+                return self._client.gather(self._client.compute(calls))
+            except CancelledError as error:  # all that had the model are lost
+                loss = error
+        raise RuntimeError("Workers were lost whenever they judged rows.") from loss
+
+    def close(self):
+        """Dask's calls of actors refer to themselves: garbage would keep learners, and models."""
+        if self._client.status == "running":
+            self._client.cancel([seat.actor for seat in self._seats.values()])
 
 
 class _Seat:
@@ -103,8 +124,10 @@ class _Seat:
         self.loss, self._round, self._numbers = None, None, itertools.count()
         self._client, self._address = client, address
         self._name = f"learner-{uuid.uuid4().hex}"
-        actor = client.submit(Learner, self._name, actor=True, key=self._name, workers=[address])
-        self._learner = _Awaited(actor, self).result()
+        self.actor = client.submit(
+            Learner, self._name, actor=True, key=self._name, workers=[address]
+        )
+        self._learner = _Awaited(self.actor, self).result()
 
     def __repr__(self):
         return f"The worker at {self._address}"
@@ -139,13 +162,17 @@ class _Awaited(NamedTuple):
     seat: _Seat
 
     def result(self):
-        while not self.future.done():
+        patience = _PATIENCE
+        while True:
             try:
-                return self.future.result(timeout=_PATIENCE)
+                return self.future.result(timeout=patience)
             except TimeoutError:
+                if getattr(self.future, "status", None) == "error":  # what the task has raised
+                    raise
                 if not self.seat.is_there():
                     raise Lost(f"{self.seat} is not there any more.") from None
-        return self.future.result()
+                if self.future.done():  # and on its way, but begun again with each try
+                    patience *= 2
 
 
 def workers_of(client, model):
