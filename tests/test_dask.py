@@ -702,6 +702,26 @@ def test_threads_of_one_process_learn_at_the_same_time():
         assert_same(clone(model).set_params(client=client).partial_fit(every), alone)
 
 
+def test_a_learner_that_begins_anew_is_lost(monkeypatch):
+    """Which is what Dask makes of a worker that comes back at the same address."""
+    X, y, _ = rows()
+    every, model = chunks(X, y), DaskAdagradRegressor(lr=0.1, batch_size=1 / 8, n_shards=3)
+    alone, begun = clone(model).partial_fit(every), []
+
+    def forget(self, given, parts, n):
+        begun.append(self)
+        if len(begun) == 3:
+            self._model = None
+        return learn(self, given, parts, n)
+
+    learn = learner.Learner.learn
+    how = {"processes": False, "dashboard_address": ":0", "threads_per_worker": 1}
+    with LocalCluster(n_workers=1, **how) as machines, Client(machines) as client:
+        monkeypatch.setattr(learner.Learner, "learn", forget)
+        assert_same(clone(model).set_params(client=client).partial_fit(every), alone)
+    assert len({*map(id, begun)}) == 2
+
+
 def test_workers_that_come_later(monkeypatch):
     X, y, _ = rows(n_rows=4 * ROWS)
     every, model = chunks(X, y), DaskAdagradRegressor(lr=0.1, batch_size=1 / 64, n_shards=4)

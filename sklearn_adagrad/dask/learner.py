@@ -46,8 +46,11 @@ class Learner:
     def learn(self, given, parts, n) -> Any:
         """The moves of ``parts``, a dict by their places among ``n``, or a ``Failure``.
 
-        Before, the model becomes what is ``given``, or learns the move and moment that are.
+        Before, the model becomes what is ``given``, or learns the move and moment that are. None if
+        there is no model: the worker was lost, and is there again.
         """
+        if self._model is None and not hasattr(given, "partial_fit"):
+            return None
         place, moves = min(parts), {}
         try:
             self._prepare(given)

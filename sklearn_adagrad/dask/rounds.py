@@ -14,6 +14,7 @@ from .sums import Sums
 from .workers import TRIES, Lost, Round
 
 ALONE = 2**17  # rows learnt before batches are worth a round
+_ANEW = "A worker was there again, but without what its learner had."
 
 
 @contextlib.contextmanager
@@ -81,7 +82,7 @@ class Lane:
             with _noted(self.seat, Lost), _about(self.block):
                 count = self._handed.n_rows.result()
                 if count is None:
-                    raise Lost("A worker was there again, but without its learner.")
+                    raise Lost(_ANEW)
                 return count
         if not tries:
             raise RuntimeError(
@@ -217,7 +218,10 @@ def _learnt(round_, plan, places):
             calls.append((seat, seat.learn(round_, own, len(plan))))
     for seat, call in calls:
         with _noted(seat, Exception):
-            yield call.result()
+            found = call.result()
+            if found is None:
+                raise Lost(_ANEW)
+            yield found
 
 
 def _root(n):
