@@ -48,6 +48,7 @@ ROWS, BLOCK = 900, 70
 @pytest.fixture(autouse=True)
 def _few_rows_alone(monkeypatch):
     monkeypatch.setattr(rounds, "ALONE", 150)
+    monkeypatch.setattr(rounds, "LEAST", 4)
 
 
 def rows(dtype=np.float64, n_outputs=1, n_rows=ROWS):
@@ -132,6 +133,22 @@ def test_several_shards_are_these_rows_in_this_order(monkeypatch, batch_size):
     assert order != sorted(order)
     plain = AdagradRegressor(lr=0.1, batch_size=batch_size)
     assert_near(model, plain.partial_fit(X[order], y[order], weights[order]))
+
+
+def test_small_batches_take_rows_from_few_blocks(monkeypatch):
+    X, y, _ = rows()
+    monkeypatch.setattr(rounds, "LEAST", 40)
+    sizes, plan = [], rounds._plan
+
+    def noted(lanes, moment):
+        sizes.append((moment.end - moment.t, len(lanes)))
+        return plan(lanes, moment)
+
+    monkeypatch.setattr(rounds, "_plan", noted)
+    model = DaskAdagradRegressor(lr=0.1, batch_size=1 / 4, n_shards=4)
+    assert model.partial_fit(chunks(X, y)).t_ == ROWS
+    assert {n for _, n in sizes} >= {1, 2, 3}
+    assert all(n <= max(1, rows // 40) for rows, n in sizes)
 
 
 def test_classes_and_balanced_weights():
@@ -730,12 +747,12 @@ def test_workers_that_come_later(monkeypatch):
     with cluster(1) as machines, Client(machines) as client:
         learnt = rounds._learnt
 
-        def noted(round_, plan, places):
+        def noted(round_, plan, *more):
             seats.update(lane.seat for lane, *_ in plan)
             if len(seats) == 1 and len(machines.workers) == 1:
                 machines.scale(2)
                 client.wait_for_workers(2)
-            return learnt(round_, plan, places)
+            return learnt(round_, plan, *more)
 
         monkeypatch.setattr(rounds, "_learnt", noted)
         assert_same(clone(model).set_params(client=client).partial_fit(every), alone)

@@ -1,10 +1,11 @@
 """Workers of a cluster beside one machine: a pass over files of clicks, and the loss of it.
 
 From files in the format of the Criteo challenge, 2^22 features, batches of 1/128, eight blocks at
-a time: one and two processes with a thread each on this machine, and one machine without Dask. The
-ratio is to one worker; reading and hashing are in the time. Bytes are those of the sums that go to
-workers and come from them. Losses are ratios to the same rows in one pass row by row: progressive,
-and of rows held out.
+a time: one and two worker processes, each on a core of its own, and one thread without Dask. Client
+and scheduler share these cores. Workers keep their memory (see docs/scaling.md) and are asked
+directly. The ratio is to one worker; reading and hashing are in the time. Bytes are those of the
+sums that go to workers and come from them. Losses are ratios to the same rows in one pass row by
+row: progressive, and of rows held out.
 """
 
 import statistics

@@ -4,6 +4,7 @@ Without workers, what it takes one machine, which learns the same batches.
 """
 
 import json
+import os
 import sys
 import time
 
@@ -14,6 +15,7 @@ from sklearn_adagrad.dask import DaskAdagradClassifier, rounds
 from sklearn_adagrad.readers import criteo
 
 FEATURES, FRACTION = 2**22, 1 / 128
+KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": 2**31 - 1, "MALLOC_MMAP_THRESHOLD_": 2**30}
 
 
 def main():
@@ -24,11 +26,23 @@ def main():
     if not n_workers:
         print(json.dumps(_timed(_alone, readers, repetitions)))
         return
+    import dask
     from distributed import Client, LocalCluster
 
     how = {"n_workers": n_workers, "threads_per_worker": 1, "dashboard_address": ":0"}
-    with LocalCluster(**how) as cluster, Client(cluster):
+    dask.config.set({f"distributed.nanny.pre-spawn-environ.{name}": value
+                     for name, value in KEEP_MEMORY.items()})  # fmt: skip
+    with LocalCluster(**how) as cluster, Client(cluster, direct_to_workers=True) as client:
+        for core, worker in enumerate(sorted(client.nthreads())):
+            client.run(_stay, core, workers=[worker])
         print(json.dumps(_timed(_together, readers, repetitions)))
+
+
+def _stay(core):
+    """Let all threads of this process be on that core."""
+    if hasattr(os, "sched_setaffinity"):
+        for thread in (0, *map(int, os.listdir("/proc/self/task"))):
+            os.sched_setaffinity(thread, {core})
 
 
 def _timed(learn, readers, repetitions):
@@ -57,15 +71,15 @@ def _count():
     """Rounds from now on, and the bytes of all moves that workers send and are sent."""
     sent, move, learnt = {"rounds": 0, "bytes": 0}, rounds._move, rounds._learnt
 
-    def noted(round_, plan, places):
-        for found in learnt(round_, plan, places):
+    def noted(*args):
+        for found in learnt(*args):
             sent["bytes"] += sum(each.nbytes for each in found.values())
             yield found
 
-    def moved(round_, plan, sums):
-        found = move(round_, plan, sums)
+    def moved(round_, plan, seats, sums):
+        found = move(round_, plan, seats, sums)
         sent["rounds"] += 1
-        sent["bytes"] += found.nbytes * len({lane.seat for lane, *_ in plan})
+        sent["bytes"] += found.nbytes * len({*seats})
         return found
 
     rounds._move, rounds._learnt = moved, noted

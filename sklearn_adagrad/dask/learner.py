@@ -51,7 +51,7 @@ class Learner:
         """
         if self._model is None and not hasattr(given, "partial_fit"):
             return None
-        place, moves = min(parts), {}
+        place, moves = min(parts, default=0), {}
         try:
             self._prepare(given)
             for place, part in parts.items():

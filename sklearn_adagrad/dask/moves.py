@@ -137,19 +137,21 @@ def added(sums, one, other):
 def combined(sums, nodes, n):
     """The moves ``nodes``, added as far as can be, where those of ``n`` parts are to be one.
 
-    They are the leaves of a tree whose every node is the sum of the two below: whoever has two
-    that belong together adds them, and it makes no difference who does. A node is at a level and a
-    place in it; one that has no neighbour goes up as it is.
+    They are the leaves of a tree whose every node is the sum of the two below, one of each half of
+    these: neighbours are with different workers. Whoever has two that belong together adds them,
+    and it makes no difference who does. A node is at a level and a place in it; one without another
+    goes up as it is.
     """
     level = 0
     while n > 1:
-        for place in range(0, n, 2):
-            pair = (level, place), (level, place + 1)
-            if place + 1 == n and pair[0] in nodes:
-                nodes[level + 1, place // 2] = nodes.pop(pair[0])
+        half = -(-n // 2)
+        for place in range(half):
+            pair = (level, place), (level, place + half)
+            if place + half == n and pair[0] in nodes:
+                nodes[level + 1, place] = nodes.pop(pair[0])
             elif all(each in nodes for each in pair):
-                nodes[level + 1, place // 2] = added(sums, *map(nodes.pop, pair))
-        n, level = -(-n // 2), level + 1
+                nodes[level + 1, place] = added(sums, *map(nodes.pop, pair))
+        n, level = half, level + 1
     return nodes
 
 

@@ -14,6 +14,7 @@ from .sums import Sums
 from .workers import TRIES, Lost, Round
 
 ALONE = 2**17  # rows learnt before batches are worth a round
+LEAST = 2**12  # rows of a batch that are worth a block of their own
 _ANEW = "A worker was there again, but without what its learner had."
 
 
@@ -40,7 +41,7 @@ class Lane:
     """Every so manieth block: the one that is being learnt, and the next, which is loaded."""
 
     def __init__(self, workers, blocks, number, n, n_done=0, first=0):
-        self._workers, self._number, self._share = workers, number, number / n
+        self._workers, self._number = workers, number
         self._waiting = collections.deque(blocks[number::n][n_done:])
         self._loading, self._n_done, self._begin = collections.deque(), n_done - 1, first
         self.block = self.seat = self._handed = None
@@ -60,7 +61,7 @@ class Lane:
             self._loading.append((block, *self._handed_over(block)))
 
     def _handed_over(self, block):
-        seat = self._workers.seat(self._share)
+        seat = self._workers.seat(self._number)
         with _about(block):
             return seat, seat.load(block)
 
@@ -129,11 +130,14 @@ def _learn_in_rounds(model, lanes, report):
             return
         sums = sums or Sums(model._state.n_features)
         moment = moment_of(model)
-        plan = list(_plan(lanes, moment))
-        move = _move(Round(number, model, news), plan, sums)
+        n = min(len(lanes), max(1, (moment.end - moment.t) // LEAST))
+        plan = list(_plan(lanes[:n], moment))
+        seats = [lane.seat for lane in lanes if not lane.seat.loss]
+        move = _move(Round(number, model, news), plan, seats, sums)
         apply(model, move, moment)
         for lane, _, last in plan:
             lane.first = last
+        lanes = lanes[n:] + lanes[:n]
         number, news = number + 1, (move, moment)
         if model._bound.times and (moment.t ^ _t(model)) & MOST_ROWS:
             model._state.guard.change(partial(settle, model._bound, model._state))
@@ -187,11 +191,12 @@ def _plan(lanes, moment):
             t += last - lane.first
 
 
-def _move(round_, plan, sums):
-    """The move of all parts, whoever learns them."""
+def _move(round_, plan, seats, sums):
+    """The move of all parts, whoever learns them; learners on ``seats`` have the news at least."""
     moves, missing = {}, range(len(plan))
     for _ in range(TRIES):
-        found = list(_learnt(round_, plan, missing))
+        found = list(_learnt(round_, plan, missing, seats))
+        seats = ()
         failures = [each for each in found if isinstance(each, Failure)]
         if failures:
             raise min(failures).error
@@ -205,9 +210,9 @@ def _move(round_, plan, sums):
     raise RuntimeError(f"Workers were lost whenever they learnt rows of {names}.") from loss
 
 
-def _learnt(round_, plan, places):
+def _learnt(round_, plan, places, seats):
     """What each learner finds; those that are lost are noted, and find nothing."""
-    parts = {}
+    parts = {seat: {} for seat in seats}
     for n in places:
         lane, moment, last = plan[n]
         part = lane.part(moment, last)

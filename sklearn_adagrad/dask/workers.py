@@ -1,7 +1,7 @@
 """Who learns: the workers of a Dask client, or this process alone.
 
-Both have ``seat(share)``, where a learner sits: ``share``, in [0, 1), is which part of all rows it
-is to learn. A seat loads blocks (``load``), and learns (``learn``). ``close()`` ends all learners.
+Both have ``seat(lane)``, where the learner of a lane sits. A seat loads blocks (``load``), and
+learns (``learn``). ``close()`` ends all learners.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ class Here:
     def __init__(self, model):
         self._learner, self._rows, self._numbers = Learner("here", model), {}, itertools.count()
 
-    def seat(self, share):
+    def seat(self, lane):
         return self
 
     def load(self, block):
@@ -85,17 +85,17 @@ class There:
             )
         self._client, self._seats = client, {}
 
-    def seat(self, share):
+    def seat(self, lane):
         addresses = sorted(self._client.nthreads())
         if not addresses:
             self._client.wait_for_workers(1)
-            return self.seat(share)
-        address = addresses[int(share * len(addresses))]
+            return self.seat(lane)
+        address = addresses[lane % len(addresses)]
         if address not in self._seats or self._seats[address].loss:
             with contextlib.suppress(Lost):
                 self._seats[address] = _Seat(self._client, address)
                 return self._seats[address]
-            return self.seat(share)
+            return self.seat(lane)
         return self._seats[address]
 
     def each(self, function, model, blocks):
