@@ -7,7 +7,7 @@
 The files are made up as in click_stream.py, or named: then they have its columns, and every worker
 must find them under these names. Workers read, parse and hash their own files. The model is learnt
 a second time by this process alone, and is the same to the last bit. It needs
-python -m pip install "sklearn-adagrad[dask]".
+python -m pip install "sklearn-adagrad[dask,examples]".
 """
 
 import argparse

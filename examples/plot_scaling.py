@@ -30,7 +30,7 @@ NETWORKS = {"1 Gbit/s": 1e9 / 8, "10 Gbit/s": 1e10 / 8}
 class Times(NamedTuple):
     """Seconds that were measured."""
 
-    plain: float = 0.69e-6  # of a row on one machine without Dask: to read, hash and learn it
+    plain: float = 0.55e-6  # of a row on one machine without Dask: to read, hash and learn it
     row: float = 0.9e-6  # of a row on a worker
     block: float = 0.7e-3  # of each block that a worker has in a round
     feature: float = 25e-9  # to learn its sum

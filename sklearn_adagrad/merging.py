@@ -210,7 +210,10 @@ def _check_supported(model):
     elif about["lr_decay"] > 0 or about["lr"] == 0:
         said = f"lr={about['lr']:g} with lr_decay={about['lr_decay']:g}: lr must be constant"
     elif about["batch_size"] != 1:
-        said = f"batch_size={about['batch_size']:g}: set it to 1"
+        said = (
+            f"batch_size={about['batch_size']:g}, as those of Dask are: only with batch_size=1 "
+            "from their first row on"
+        )
     elif not _is_supported(about["rule"]):
         said = f"rule={about['rule']!r}: take Adagrad, FTRL or DualAveraging, alone or in Clipped"
     elif type(loss) not in _LOSSES:

@@ -21,6 +21,7 @@ from stacks import BATCHED, N_FEATURES, model_of, name_of
 from sklearn_adagrad import AdagradClassifier, AdagradRegressor, FieldHasher, load
 from sklearn_adagrad.estimators import base
 from sklearn_adagrad.rules import Admission
+from sklearn_adagrad.streams import fit_stream
 
 pytest.importorskip("distributed", reason="dask is not installed")
 import dask
@@ -354,12 +355,13 @@ def test_going_on_from_a_checkpoint(monkeypatch, tmp_path, n):
         stop_after(patched, n)
         with pytest.raises(Stopped):
             clone(model).partial_fit(every, **how)
-    assert path.exists() == (n > 1)
+    assert path.exists()
     resumed = clone(model).partial_fit(every, **how)
     assert_same(resumed, whole)
     assert_same(load(path), whole)
     assert type(load(path)) is AdagradRegressor
-    assert_same(clone(model).partial_fit(every, **how), whole)  # nothing is left to do
+    with pytest.warns(UserWarning, match="nothing is learnt"):
+        assert_same(clone(model).partial_fit(every, **how), whole)
 
 
 @pytest.mark.parametrize("n", [3, 20, 40])
@@ -382,7 +384,36 @@ def test_going_on_with_an_epoch(monkeypatch, tmp_path, n, judged):
     assert_same(resumed, whole)
     for name in ("loss_curve_", "n_iter_", *(["validation_loss_curve_"] if judged else [])):
         assert getattr(resumed, name) == getattr(whole, name)
-    assert_same(clone(model).fit(every, **given, **how), whole)
+    with pytest.warns(UserWarning, match="nothing is learnt"):
+        assert_same(clone(model).fit(every, **given, **how), whole)
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_an_interrupt_leaves_a_checkpoint(monkeypatch, tmp_path, n):
+    X, y, weights = rows()
+    path, every = tmp_path / "checkpoint", chunks(X, y, weights)
+    model, calls = DaskAdagradRegressor(lr=0.1, batch_size=1 / 8, n_shards=3), []
+    whole = clone(model).partial_fit(every)
+
+    def report(self, model):
+        calls.append(model.t_)
+        if len(calls) == n:
+            raise KeyboardInterrupt
+
+    stopped = clone(model)
+    with monkeypatch.context() as patched:
+        patched.setattr(reports.Report, "__call__", report)
+        with pytest.raises(KeyboardInterrupt):
+            stopped.partial_fit(every, checkpoint=path)
+    assert load(path).t_ == stopped.t_ == calls[-1]
+    how = {"checkpoint": path, "resume": True}
+    assert_same(clone(model).set_params(verbose=1).partial_fit(every, **how), whole)
+
+
+def test_streams_are_not_for_workers():
+    X, y, _ = rows()
+    with pytest.raises(TypeError, match="list of readers"):
+        fit_stream(DaskAdagradRegressor(lr=0.1), chunks(X, y), report=None)
 
 
 def test_checkpoints_that_are_refused(tmp_path):
@@ -400,6 +431,8 @@ def test_checkpoints_that_are_refused(tmp_path):
         with pytest.raises(ValueError, match=said):
             other.partial_fit(every, **{"checkpoint": path} | others)
         assert not hasattr(other, "t_")
+    with pytest.raises(ValueError, match="method was partial_fit"):
+        clone(model).fit(every, checkpoint=path, resume=True)
     with pytest.raises(ValueError, match="of other rows: blocks"):
         clone(model).partial_fit(every[:5], checkpoint=path, resume=True)
 
@@ -554,9 +587,9 @@ def test_a_row_that_cannot_be_learnt(block):
     with pytest.raises(FloatingPointError) as raised:
         model.partial_fit(every)
     (note,) = [each for each in raised.value.__notes__ if "block" in each]
-    assert f"of block {block}" in note
+    assert f"in block {block}," in note
     row = int(str(raised.value).partition("row ")[2].split()[0])
-    assert row + int(note.partition("is row ")[2].split()[0]) == 20
+    assert row + int(note.partition("from its row ")[2].split()[0]) == 20
     assert getattr(model, "t_", 0) <= 70 * block + 20
 
 

@@ -18,7 +18,8 @@ from ..formulas.wrappers import Clipped, WeightDecay
 from ..model.combinations import chain
 from ..model.state import copy_state
 from .blocks import blocks_of
-from .epochs import Epochs
+from .epochs import Epochs, Once
+from .journal import Journal
 from .reports import Report
 from .rounds import learn_pass
 from .validation import validation_loss
@@ -89,7 +90,13 @@ class OnWorkers:
         copied = clone(self._begun()).get_params(deep=False)
         return type(self)(**copied, n_shards=self.n_shards, client=self.client)
 
-    def _learn(self, X, y, sample_weight, model, course_of, kept, **begin):
+    def _progressive_partial_fit(self, *args, **kwargs):
+        raise TypeError(
+            f"{type(self).__name__} learns blocks, not a stream: call partial_fit with a list of "
+            "readers, or let to_local() learn the stream."
+        )
+
+    def _pass(self, X, y, sample_weight, model, course_of, kept, **begin):
         """Let ``model``, one of one machine, pass over the blocks; become it.
 
         ``course_of(n_blocks)`` says how often and in which order, ``kept`` is about a checkpoint:
@@ -98,19 +105,19 @@ class OnWorkers:
         self._validate_params()
         _check(self)
         blocks = blocks_of(X, y, sample_weight)
-        course, places = course_of(len(blocks)), None
-        identity = {"n_shards": f"{self.n_shards}", "blocks": f"{[each.name for each in blocks]}"}
-        checkpoint = checkpoint_of(*kept, model, identity, KNOWN)
-        if checkpoint is not None and checkpoint.is_begun:
-            saved = checkpoint.read()
-            checkpoint.restore()
-            course.progress, places = saved["course"], saved["places"]
+        course = course_of(len(blocks))
+        identity = {
+            "method": "partial_fit" if isinstance(course, Once) else "fit",
+            "n_shards": f"{self.n_shards}",
+            "blocks": f"{[each.name for each in blocks]}",
+        }
+        journal = Journal(checkpoint_of(*kept, model, identity, KNOWN), course, model)
+        places = journal.resumed()
         report = Report(self.verbose, model.t_ if model.__sklearn_is_fitted__() else 0)
 
         def learnt(places):
+            journal.learnt(places)
             report(model)
-            if checkpoint is not None and checkpoint.is_due:
-                checkpoint.write({"course": course.progress, "places": places})
 
         try:
             while course.begin(model):
@@ -120,8 +127,10 @@ class OnWorkers:
                 course.end(model)
                 places = None
             course.finish(model)
-            if checkpoint is not None:
-                checkpoint.write({"course": course.progress, "places": None})
+            journal.ended()
+        except KeyboardInterrupt:
+            journal.interrupted()
+            raise
         finally:
             if model.__sklearn_is_fitted__():
                 self._become(model)
@@ -150,7 +159,7 @@ class OnWorkers:
             courses.append(Epochs(self, n_blocks, validate))
             return courses[0]
 
-        self._learn(X, y, sample_weight, model, course_of, kept, **begin)
+        self._pass(X, y, sample_weight, model, course_of, kept, **begin)
         if self.tol is not None and not courses[0].converged:
             warn_of_max_iter(self, stacklevel=4)
         return self

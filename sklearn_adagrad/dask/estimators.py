@@ -29,8 +29,8 @@ class DaskAdagradClassifier(OnWorkers, AdagradClassifier):
         ``early_stopping=True`` needs ``X_val``; ``warm_start`` and a ``device`` are refused.
     n_shards : int, default=8
         How many blocks are learnt at the same time. Batches take rows from each of them, so it is
-        part of what the model depends on, unlike the number of workers, which it should not be
-        below. The default suits up to eight workers.
+        part of what the model depends on, unlike the number of workers. Use at least as many as
+        there are workers; the default suits up to eight.
     client : distributed.Client or None, default=None
         Whose workers learn. None is the current client or, if there is none, this process alone.
         It is not pickled or saved with the model.
@@ -98,16 +98,18 @@ class DaskAdagradClassifier(OnWorkers, AdagradClassifier):
             Blocks to judge epochs by, in the form of ``X``, ``y`` and ``sample_weight``. With
             ``early_stopping=True``, and needed then: the weights of the best epoch are kept.
         checkpoint : str or path, default=None
-            A file to save the model to, and how far it has come: every ``checkpoint_seconds``, and
-            at the end. :func:`sklearn_adagrad.load` has it as a model of one machine.
+            A file to save the model to, and how far it has come: every ``checkpoint_seconds``, at
+            the end, and on Ctrl-C between two rounds. Needs safetensors. It is for one call:
+            other rows need another file. :func:`sklearn_adagrad.load` has it as a model of one
+            machine.
         checkpoint_seconds : float, default=60.0
             How many seconds to learn between two checkpoints.
         resume : bool, default=False
             Whether to go on from the checkpoint, if there is one: the model becomes what it was
             then, blocks that were done are passed over, and the outcome is that of a call that was
-            never interrupted, to the last bit. Parameters, ``n_shards`` and the names of the blocks
-            must be the same; what is in them is trusted to be. False refuses a checkpoint that
-            exists.
+            never interrupted, to the last bit. Method, parameters, ``n_shards`` and the names of
+            the blocks must be the same; what is in them is trusted to be. If all was done already,
+            nothing is learnt, with a warning. False refuses a checkpoint that exists.
 
         Returns
         -------
@@ -146,16 +148,18 @@ class DaskAdagradClassifier(OnWorkers, AdagradClassifier):
         classes : array-like of shape (n_classes,), default=None
             All labels that will ever occur; needed before the first row.
         checkpoint : str or path, default=None
-            A file to save the model to, and how far it has come: every ``checkpoint_seconds``, and
-            at the end. :func:`sklearn_adagrad.load` has it as a model of one machine.
+            A file to save the model to, and how far it has come: every ``checkpoint_seconds``, at
+            the end, and on Ctrl-C between two rounds. Needs safetensors. It is for one call:
+            other rows need another file. :func:`sklearn_adagrad.load` has it as a model of one
+            machine.
         checkpoint_seconds : float, default=60.0
             How many seconds to learn between two checkpoints.
         resume : bool, default=False
             Whether to go on from the checkpoint, if there is one: the model becomes what it was
             then, blocks that were done are passed over, and the outcome is that of a call that was
-            never interrupted, to the last bit. Parameters, ``n_shards`` and the names of the blocks
-            must be the same; what is in them is trusted to be. False refuses a checkpoint that
-            exists.
+            never interrupted, to the last bit. Method, parameters, ``n_shards`` and the names of
+            the blocks must be the same; what is in them is trusted to be. If all was done already,
+            nothing is learnt, with a warning. False refuses a checkpoint that exists.
 
         Returns
         -------
@@ -168,7 +172,7 @@ class DaskAdagradClassifier(OnWorkers, AdagradClassifier):
             As by ``fit``.
         """
         kept = checkpoint, checkpoint_seconds, resume
-        return self._learn(X, y, sample_weight, self.to_local(), Once, kept, classes=classes)
+        return self._pass(X, y, sample_weight, self.to_local(), Once, kept, classes=classes)
 
     def decision_function(self, X: Any) -> Any:
         """Scores; of a Dask array a Dask array, which is computed when it is asked for.
@@ -217,8 +221,8 @@ class DaskAdagradRegressor(OnWorkers, AdagradRegressor):
         ``early_stopping=True`` needs ``X_val``; ``warm_start`` and a ``device`` are refused.
     n_shards : int, default=8
         How many blocks are learnt at the same time. Batches take rows from each of them, so it is
-        part of what the model depends on, unlike the number of workers, which it should not be
-        below. The default suits up to eight workers.
+        part of what the model depends on, unlike the number of workers. Use at least as many as
+        there are workers; the default suits up to eight.
     client : distributed.Client or None, default=None
         Whose workers learn. None is the current client or, if there is none, this process alone.
         It is not pickled or saved with the model.
@@ -283,16 +287,18 @@ class DaskAdagradRegressor(OnWorkers, AdagradRegressor):
             Blocks to judge epochs by, in the form of ``X``, ``y`` and ``sample_weight``. With
             ``early_stopping=True``, and needed then: the weights of the best epoch are kept.
         checkpoint : str or path, default=None
-            A file to save the model to, and how far it has come: every ``checkpoint_seconds``, and
-            at the end. :func:`sklearn_adagrad.load` has it as a model of one machine.
+            A file to save the model to, and how far it has come: every ``checkpoint_seconds``, at
+            the end, and on Ctrl-C between two rounds. Needs safetensors. It is for one call:
+            other rows need another file. :func:`sklearn_adagrad.load` has it as a model of one
+            machine.
         checkpoint_seconds : float, default=60.0
             How many seconds to learn between two checkpoints.
         resume : bool, default=False
             Whether to go on from the checkpoint, if there is one: the model becomes what it was
             then, blocks that were done are passed over, and the outcome is that of a call that was
-            never interrupted, to the last bit. Parameters, ``n_shards`` and the names of the blocks
-            must be the same; what is in them is trusted to be. False refuses a checkpoint that
-            exists.
+            never interrupted, to the last bit. Method, parameters, ``n_shards`` and the names of
+            the blocks must be the same; what is in them is trusted to be. If all was done already,
+            nothing is learnt, with a warning. False refuses a checkpoint that exists.
 
         Returns
         -------
@@ -329,16 +335,18 @@ class DaskAdagradRegressor(OnWorkers, AdagradRegressor):
         X, y, sample_weight : dask array, or list
             As ``fit`` has them.
         checkpoint : str or path, default=None
-            A file to save the model to, and how far it has come: every ``checkpoint_seconds``, and
-            at the end. :func:`sklearn_adagrad.load` has it as a model of one machine.
+            A file to save the model to, and how far it has come: every ``checkpoint_seconds``, at
+            the end, and on Ctrl-C between two rounds. Needs safetensors. It is for one call:
+            other rows need another file. :func:`sklearn_adagrad.load` has it as a model of one
+            machine.
         checkpoint_seconds : float, default=60.0
             How many seconds to learn between two checkpoints.
         resume : bool, default=False
             Whether to go on from the checkpoint, if there is one: the model becomes what it was
             then, blocks that were done are passed over, and the outcome is that of a call that was
-            never interrupted, to the last bit. Parameters, ``n_shards`` and the names of the blocks
-            must be the same; what is in them is trusted to be. False refuses a checkpoint that
-            exists.
+            never interrupted, to the last bit. Method, parameters, ``n_shards`` and the names of
+            the blocks must be the same; what is in them is trusted to be. If all was done already,
+            nothing is learnt, with a warning. False refuses a checkpoint that exists.
 
         Returns
         -------
@@ -351,4 +359,4 @@ class DaskAdagradRegressor(OnWorkers, AdagradRegressor):
             As by ``fit``.
         """
         kept = checkpoint, checkpoint_seconds, resume
-        return self._learn(X, y, sample_weight, self.to_local(), Once, kept)
+        return self._pass(X, y, sample_weight, self.to_local(), Once, kept)

@@ -81,7 +81,7 @@ class Learner:
         try:
             return move_of(self._model, X, part.moment, learn, self._sums.distinct)
         except (ArithmeticError, ValueError, TypeError) as error:
-            error.add_note(f"Row 0 of this message is row {part.first} of {part.name}.")
+            error.add_note(f"It was in {part.name}, from its row {part.first} on.")
             raise
 
 

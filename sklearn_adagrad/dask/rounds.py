@@ -169,7 +169,7 @@ def _learn_alone(model, lanes, begin, report):
         try:
             model.partial_fit(X, y, sample_weight=weights, **begin)
         except (ArithmeticError, ValueError, TypeError) as error:
-            error.add_note(f"Row 0 of this message is row {lane.first} of {lane.block.name}.")
+            error.add_note(f"It was in {lane.block.name}, from its row {lane.first} on.")
             raise
         lane.first = last
         lanes.append(lanes.pop(lanes.index(lane)))

@@ -8,6 +8,8 @@ from . import models
 from .container import check_place
 from .values import Encoder
 
+_OF_NO_MATTER = {"verbose", "n_jobs"}  # to what is learnt
+
 
 def checkpoint_of(path, seconds, resume, *about):
     """The :class:`Checkpoint` at ``path`` that is written every so many ``seconds``; None without.
@@ -81,7 +83,8 @@ class Checkpoint:
                 f"{type(self._estimator).__name__}."
             )
         given, saved = self._estimator.get_params(deep=False), model.get_params(deep=False)
-        for name, value in given.items():
+        for name in given.keys() - _OF_NO_MATTER:
+            value = given[name]
             if _text_of(value) != _text_of(saved[name]):
                 raise ValueError(
                     f"{name}={value!r}, but the checkpoint {self.path!r} was made with "
