@@ -102,6 +102,20 @@ def test_float32():
     assert_near(model.partial_fit(chunks(X, y, weights)), plain, 1e-5)
 
 
+def test_small_steps_of_float32_are_not_rounded_away():
+    changes = {}
+    for dtype in (np.float32, np.float64):
+        X, y, _ = rows(dtype, n_rows=4 * ROWS)
+        X = abs(X)
+        model = DaskAdagradRegressor(lr=0.1, batch_size=4).partial_fit(chunks(X, y))
+        before = model.coef_
+        model.set_params(lr=1e-8).partial_fit(chunks(X, y + 9))  # a tenth of a weight's last digit
+        changes[dtype] = (model.coef_ - before).astype(np.float64)
+    exact = changes[np.float64]
+    assert 0 < np.abs(exact).max() < 1e-4
+    assert changes[np.float32] @ exact / (exact @ exact) == pytest.approx(1.0, abs=0.2)
+
+
 def test_several_shards_are_rows_in_another_order():
     X, y, weights = rows()
     model = DaskAdagradRegressor(lr=0.1, batch_size=1 / 8, n_shards=4)
@@ -408,6 +422,27 @@ def test_an_interrupt_leaves_a_checkpoint(monkeypatch, tmp_path, n):
     assert load(path).t_ == stopped.t_ == calls[-1]
     how = {"checkpoint": path, "resume": True}
     assert_same(clone(model).set_params(verbose=1).partial_fit(every, **how), whole)
+
+
+def test_no_checkpoint_is_written_in_the_midst_of_a_round(monkeypatch, tmp_path):
+    X, y, weights = rows()
+    every, calls = chunks(X, y, weights), []
+    model = DaskAdagradRegressor(lr=0.1, batch_size=1 / 8, n_shards=3)
+    whole = clone(model).partial_fit(every)
+    how = {"checkpoint": tmp_path / "checkpoint", "resume": True}
+    apply = rounds.apply
+
+    def interrupted(*args):
+        apply(*args)
+        calls.append(args)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rounds, "apply", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            clone(model).partial_fit(every, **how)
+    assert_same(clone(model).partial_fit(every, **how), whole)
 
 
 def test_streams_are_not_for_workers():
@@ -750,6 +785,25 @@ def test_threads_of_one_process_learn_at_the_same_time():
     how = {"processes": False, "dashboard_address": ":0", "threads_per_worker": 1}
     with LocalCluster(n_workers=2, **how) as machines, Client(machines) as client:
         assert_same(clone(model).set_params(client=client).partial_fit(every), alone)
+
+
+def test_a_model_is_sent_once(monkeypatch):
+    """Also to workers that have nothing to learn in some rounds."""
+    X, y, _ = rows()
+    monkeypatch.setattr(rounds, "LEAST", 40)
+    every, model = chunks(X, y), DaskAdagradRegressor(lr=0.1, batch_size=1 / 8, n_shards=4)
+    given, learn = [], learner.Learner.learn
+
+    def noted(self, what, parts, n):
+        given.append((hasattr(what, "partial_fit"), len(parts)))
+        return learn(self, what, parts, n)
+
+    monkeypatch.setattr(learner.Learner, "learn", noted)
+    how = {"processes": False, "dashboard_address": ":0", "threads_per_worker": 1}
+    with LocalCluster(n_workers=2, **how) as machines, Client(machines) as client:
+        model.set_params(client=client).partial_fit(every)
+    assert sum(is_whole for is_whole, _ in given) == 2
+    assert any(n == 0 for _, n in given)
 
 
 def test_a_learner_that_begins_anew_is_lost(monkeypatch):
