@@ -33,6 +33,7 @@ from distributed import Client, LocalCluster
 from sklearn_adagrad.dask import (
     DaskAdagradClassifier,
     DaskAdagradRegressor,
+    common,
     learner,
     moves,
     reports,
@@ -443,6 +444,42 @@ def test_no_checkpoint_is_written_in_the_midst_of_a_round(monkeypatch, tmp_path)
         with pytest.raises(KeyboardInterrupt):
             clone(model).partial_fit(every, **how)
     assert_same(clone(model).partial_fit(every, **how), whole)
+
+
+def test_a_block_that_has_shrunk_since_its_checkpoint(monkeypatch, tmp_path):
+    X, y, _ = rows()
+    model, path = DaskAdagradRegressor(lr=0.1, n_shards=1), tmp_path / "checkpoint"
+    given = {"checkpoint": path, "checkpoint_seconds": 0.0, "resume": True}
+    with monkeypatch.context() as patched:
+        stop_after(patched, 1)
+        with pytest.raises(Stopped):
+            clone(model).partial_fit([(X, y)], **given)
+    with pytest.raises(ValueError, match="block 0 has 100 rows, but 150 of it were"):
+        clone(model).partial_fit([(X[:100], y[:100])], **given)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_an_interrupt_before_an_epoch_learns_a_row(monkeypatch, tmp_path, n):
+    X, y, weights = rows(n_rows=300)
+    every, begun = chunks(X, y, weights), []
+    how = {"lr": 0.5, "batch_size": 1 / 8, "max_iter": 3, "tol": None, "random_state": 0}
+    model = DaskAdagradRegressor(**how, n_shards=2)
+    given = {"checkpoint": tmp_path / "checkpoint", "resume": True}
+    whole, learn_pass = clone(model).fit(every), common.learn_pass
+
+    def interrupted(*args):
+        begun.append(args)
+        if len(begun) == n:
+            raise KeyboardInterrupt
+        learn_pass(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(common, "learn_pass", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            clone(model).fit(every, **given)
+    resumed = clone(model).fit(every, **given)
+    assert_same(resumed, whole)
+    assert resumed.loss_curve_ == whole.loss_curve_
 
 
 def test_streams_are_not_for_workers():

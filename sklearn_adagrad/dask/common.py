@@ -121,6 +121,7 @@ class OnWorkers:
 
         try:
             while course.begin(model):
+                journal.begins(places)
                 chosen = [blocks[n] for n in course.order]
                 with closing(workers_of(self.client, model)) as workers:
                     learn_pass(model, workers, chosen, self.n_shards, begin, learnt, places)

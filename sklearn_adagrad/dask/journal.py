@@ -25,6 +25,11 @@ class Journal:
             )
         return saved["places"]
 
+    def begins(self, places):
+        """Take note of where a pass begins; those of the pass before are over."""
+        is_fitted = self._model.__sklearn_is_fitted__()
+        self._last = (places, self._model.t_) if is_fitted else None
+
     def learnt(self, places):
         """Take note of the places after a round."""
         self._last = places, self._model.t_

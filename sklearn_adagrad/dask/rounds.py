@@ -70,6 +70,12 @@ class Lane:
         while self.first == self.n_rows and self._loading:
             self.block, self.seat, self._handed = self._loading.popleft()
             self.n_rows = self._there()
+            if self._begin > self.n_rows:
+                raise ValueError(
+                    f"{self.block.name} has {self.n_rows} rows, but {self._begin} of it were "
+                    "learnt when the checkpoint was written: resume with the same rows, or begin "
+                    "with another file."
+                )
             self.first, self._begin = self._begin, 0
             self._n_done += 1
             self._load(1)
